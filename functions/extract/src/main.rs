@@ -1,0 +1,2 @@
+//! The extract function.
+fn main() {}

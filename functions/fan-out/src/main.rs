@@ -1,0 +1,2 @@
+//! The fan-out function.
+fn main() {}

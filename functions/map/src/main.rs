@@ -1,0 +1,2 @@
+//! The map function.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The open-pr function.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The publish-rca function.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The qualify function.
+fn main() {}

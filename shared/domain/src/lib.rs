@@ -1,0 +1,16 @@
+//! The words of Ratchet: ids, messages, records and limits.
+//!
+//! No I/O, no clock, no randomness and no async: everything here is a value that two runs of the same
+//! input make equal.
+//! A name that is not here is not part of what the stages say to each other.
+
+pub mod bug;
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod patch;
+pub mod redact;
+pub mod settings;
+pub mod stage;
+pub mod step;
+pub mod ticket;

@@ -1,0 +1,72 @@
+//! A change to one repository, and what became of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::RepoName;
+
+/// Replace one exact piece of text in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Path from the repository's root.
+    pub path: String,
+    /// Must occur exactly once in the file.
+    pub search: String,
+    /// Takes its place.
+    pub replace: String,
+}
+
+/// A whole file as the patch leaves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchedFile {
+    /// Path from the repository's root.
+    pub path: String,
+    /// Git mode, `100644` or `100755`.
+    pub mode: String,
+    /// The new text.
+    pub text: String,
+}
+
+/// The sealed result of the `patch` step: everything the pull request needs, so that a retry sends the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// The repository.
+    pub repo: RepoName,
+    /// One paragraph of what changes and why.
+    pub summary: String,
+    /// Base branch of the pull request.
+    pub base_branch: String,
+    /// Parent of the commit.
+    pub base_commit: String,
+    /// Tree that the files are laid over.
+    pub base_tree: String,
+    /// Files after the edits.
+    pub files: Vec<PatchedFile>,
+    /// Author and committer date of the commit, RFC 3339, fixed at the first claim.
+    pub committed_at: String,
+}
+
+/// A pull request as the provider recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// The repository.
+    pub repo: RepoName,
+    /// Its number there.
+    pub number: u64,
+    /// For people.
+    pub url: String,
+    /// Head commit.
+    pub head: String,
+}
+
+/// The sealed result of the `rca` step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootCause {
+    /// Who was hit, and how.
+    pub customer_impact: String,
+    /// What in the code went wrong.
+    pub root_cause: String,
+    /// What the pull requests change.
+    pub fix: String,
+    /// What would have caught it.
+    pub prevention: String,
+}

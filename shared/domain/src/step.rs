@@ -1,0 +1,68 @@
+//! The ledger's sort keys: one step of a ticket's life each.
+
+use crate::ids::{ContentHash, RepoName};
+
+/// Extraction of one customer content.
+/// Lifetime: for ever. Value: [`crate::bug::Extraction`].
+#[must_use]
+pub fn extract(content: &ContentHash) -> String {
+    format!("extract#{}", content.short())
+}
+
+/// Mapping of one extracted bug, over the trees pinned by its first claim.
+/// Lifetime: for ever. Value: [`crate::bug::Mapping`].
+#[must_use]
+pub fn map(content: &ContentHash) -> String {
+    format!("map#{}", content.short())
+}
+
+/// The gate's decision about one mapped content.
+/// Lifetime: for ever. Value: the decision, with the scores and thresholds it was made from.
+#[must_use]
+pub fn qualify(content: &ContentHash) -> String {
+    format!("qualify#{}", content.short())
+}
+
+/// The billable flag of the bug: written once by the charge's transaction, whatever contents qualify later.
+/// Lifetime: for ever. Value: the usage entry's key.
+pub const BILL: &str = "bill";
+
+/// The list of repositories that get a pull request.
+/// Lifetime: for ever. Value: the repositories.
+pub const FAN_OUT: &str = "fan-out";
+
+/// The memoised patch of one repository.
+/// Lifetime: for ever. Value: [`crate::patch::Patch`].
+#[must_use]
+pub fn patch(repo: &RepoName) -> String {
+    format!("patch#{repo}")
+}
+
+/// The draft pull request of one repository.
+/// Lifetime: for ever. Value: [`crate::patch::PullRequest`].
+#[must_use]
+pub fn pr(repo: &RepoName) -> String {
+    format!("pr#{repo}")
+}
+
+/// The memoised root-cause document.
+/// Lifetime: for ever. Value: [`crate::patch::RootCause`].
+pub const RCA: &str = "rca";
+
+/// The comment on the ticket.
+/// Lifetime: for ever. Value: the provider's id of the comment.
+pub const RCA_COMMENT: &str = "rca-comment";
+
+/// The Slack message.
+/// Lifetime: for ever. Value: channel and timestamp.
+#[must_use]
+pub fn slack(channel: &str) -> String {
+    format!("slack#{channel}")
+}
+
+/// The tracker's issue.
+/// Lifetime: for ever. Value: the tracker's id and link.
+#[must_use]
+pub fn tracker(kind: &str) -> String {
+    format!("tracker#{kind}")
+}

@@ -1,0 +1,1 @@
+//! From a bug to the code that causes it: pure retrieval.

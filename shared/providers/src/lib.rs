@@ -1,0 +1,3 @@
+//! One module per outside service: errors, wire types, client.
+
+pub mod transport;

@@ -1,0 +1,1 @@
+//! What every function needs around its five moves: configuration, batches, telemetry, HTTP.
