@@ -1,1 +1,5 @@
-//! Exactly-once effects on DynamoDB: claim, act, seal, with probes instead of hope.
+//! Exactly-once effects on DynamoDB: claim, act, seal, and a probe where others hope.
+
+pub mod clock;
+#[cfg(feature = "embedded")]
+pub mod embedded;

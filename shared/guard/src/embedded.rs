@@ -1,0 +1,1 @@
+//! A DynamoDB in this process, for tests, examples and a laptop.
