@@ -39,8 +39,9 @@ pub struct Patch {
     pub base_commit: String,
     /// Tree that the files are laid over.
     pub base_tree: String,
-    /// Files after the edits.
-    pub files: Vec<PatchedFile>,
+    /// What changes. The files themselves are read again at `base_commit`, which cannot change, so the record stays
+    /// small and a retry builds the same bytes.
+    pub edits: Vec<Edit>,
     /// Author and committer date of the commit, RFC 3339, fixed at the first claim.
     pub committed_at: String,
 }

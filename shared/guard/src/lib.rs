@@ -1,5 +1,23 @@
 //! Exactly-once effects on DynamoDB: claim, act, seal, and a probe where others hope.
 
 pub mod clock;
+pub mod effect;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+pub mod error;
+pub mod intake;
+pub mod ledger;
+pub mod outcome;
+pub mod pass;
+pub mod record;
+pub mod schema;
+pub mod store;
+pub mod timing;
+pub mod work;
+
+pub use error::{Disposition, StageError};
+pub use ledger::{Acted, Claim, Companion, Decision, Joint, Ledger, OnRecord, Park, Parked, Sealed};
+pub use outcome::{Finding, Outcome, Why};
+pub use pass::{Outbox, pass};
+pub use record::{Record, State, Unfinished};
+pub use work::{EffectKey, Work, WorkKey};

@@ -1,0 +1,277 @@
+//! The intake's hand-over lease: an event is recorded before it is handed to a queue, and handed over again until
+//! somebody consumes it.
+//!
+//! **Shape** of an event row: key `event` (S); `body_hash` (S); `subject` (S); `stage`, `message` (S, what a sweep sends
+//! again); `attempt_id` (S, of the last write); `received_at`, `hand_over_until` (N, ms); `consumed_at` (N, ms, absent
+//! until a stage has the work on record); `ttl` (N, s); `unfinished`, `due_at` (the sparse index, absent once consumed).
+//! **Lifetime**: `ttl`, which outlives the last redelivery of its source; conditions compare it themselves.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
+use crate::clock::{AttemptIds, Clock, Millis};
+use crate::record::{UNFINISHED_INDEX, Unfinished, unfinished_partition};
+use crate::store::{
+    Item, StoreError, Write, get_number, get_text, names, number, put_answer, text, update_answer, values,
+};
+
+/// An event as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `org#provider#account#event_id`: equal for every redelivery of the event.
+    pub key: String,
+    /// Hash of the raw body: the same event with another body is an alarm.
+    pub body_hash: String,
+    /// What it is about.
+    pub subject: String,
+    /// The stage that it is handed to.
+    pub stage: String,
+    /// The message that it is handed over as.
+    pub message: String,
+}
+
+/// What became of an event at the door.
+#[derive(Debug)]
+pub enum Admission {
+    /// It is ours to hand over: the first time, or again since nobody has consumed it.
+    HandOver(HandOver),
+    /// It is consumed, or another delivery of it is being handed over now.
+    Duplicate,
+    /// Its id was seen with another body.
+    Reused,
+}
+
+/// The duty to hand an event over, until its lease ends.
+#[must_use = "an event that is not handed over waits for a sweep"]
+#[derive(Debug)]
+pub struct HandOver {
+    key: String,
+    attempt_id: String,
+}
+
+/// An event that nobody has consumed in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its key.
+    pub key: String,
+    /// The stage it goes to.
+    pub stage: String,
+    /// The message it goes as.
+    pub message: String,
+    /// When its hand-over lease ended, ms.
+    pub due_at: Millis,
+    /// When it came in, ms.
+    pub received_at: Millis,
+}
+
+/// The events' table.
+#[derive(Clone)]
+pub struct Intake {
+    client: Client,
+    table: Arc<str>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn AttemptIds>,
+    hand_over_ms: u64,
+    ttl_seconds: u64,
+}
+
+impl Intake {
+    /// Events in `table`, handed over within `hand_over_ms`, kept for `ttl_seconds`.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        table: impl Into<Arc<str>>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn AttemptIds>,
+        hand_over_ms: u64,
+        ttl_seconds: u64,
+    ) -> Self {
+        Self { client, table: table.into(), clock, ids, hand_over_ms, ttl_seconds }
+    }
+
+    /// Records the event, or finds what became of it: one conditional write for a new one, one failed one for a
+    /// duplicate.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the event must not be acknowledged then.
+    pub async fn admit(&self, event: &Event) -> Result<Admission, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let attempt_id = self.ids.fresh();
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(self.row(event, &attempt_id, now_ms)))
+            .condition_expression("attribute_not_exists(#event) OR #ttl < :now_s")
+            .set_expression_attribute_names(names([("#event", "event"), ("#ttl", "ttl")]))
+            .set_expression_attribute_values(values([(":now_s", number(now_ms / 1000))]))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let found = match put_answer(answer)? {
+            Write::Applied(_) => return Ok(Admission::HandOver(HandOver { key: event.key.clone(), attempt_id })),
+            Write::Lost(found) => found.unwrap_or_default(),
+        };
+        if get_text(&found, "attempt_id") == Some(&attempt_id) {
+            return Ok(Admission::HandOver(HandOver { key: event.key.clone(), attempt_id }));
+        }
+        if get_text(&found, "body_hash") != Some(&event.body_hash) {
+            return Ok(Admission::Reused);
+        }
+        let until = get_number(&found, "hand_over_until").unwrap_or(0);
+        if found.contains_key("consumed_at") || until > now_ms {
+            return Ok(Admission::Duplicate);
+        }
+        self.take_over(&event.key, until).await
+    }
+
+    fn row(&self, event: &Event, attempt_id: &str, now_ms: Millis) -> Item {
+        let until = number(now_ms.saturating_add(self.hand_over_ms));
+        Item::from([
+            ("event".to_owned(), text(&event.key)),
+            ("body_hash".to_owned(), text(&event.body_hash)),
+            ("subject".to_owned(), text(&event.subject)),
+            ("stage".to_owned(), text(&event.stage)),
+            ("message".to_owned(), text(&event.message)),
+            ("attempt_id".to_owned(), text(attempt_id)),
+            ("received_at".to_owned(), number(now_ms)),
+            ("hand_over_until".to_owned(), until.clone()),
+            ("due_at".to_owned(), until),
+            ("unfinished".to_owned(), text(unfinished_partition(Unfinished::Event, &event.key))),
+            ("ttl".to_owned(), number((now_ms / 1000).saturating_add(self.ttl_seconds))),
+        ])
+    }
+
+    /// Takes an ended hand-over lease, if it still ends at `until` and nobody has consumed the event.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_over(&self, key: &str, until: Millis) -> Result<Admission, StoreError> {
+        let attempt_id = self.ids.fresh();
+        let next = number(self.clock.now_ms().saturating_add(self.hand_over_ms));
+        let answer = self
+            .update(key, "hand_over_until = :until AND attribute_not_exists(consumed_at)")
+            .update_expression("SET hand_over_until = :next, due_at = :next, attempt_id = :attempt")
+            .set_expression_attribute_values(values([
+                (":until", number(until)),
+                (":next", next),
+                (":attempt", text(&attempt_id)),
+            ]))
+            .send()
+            .await;
+        if written(update_answer(answer)?, &attempt_id) {
+            return Ok(Admission::HandOver(HandOver { key: key.to_owned(), attempt_id }));
+        }
+        Ok(Admission::Duplicate)
+    }
+
+    /// Gives the duty back, since the message was not enqueued: the next delivery hands over at once.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease then runs out by itself.
+    pub async fn give_back(&self, hand_over: HandOver) -> Result<(), StoreError> {
+        let attempt_id = self.ids.fresh();
+        let answer = self
+            .update(&hand_over.key, "attempt_id = :mine AND attribute_not_exists(consumed_at)")
+            .update_expression("SET hand_over_until = :now, due_at = :now, attempt_id = :attempt")
+            .set_expression_attribute_values(values([
+                (":mine", text(&hand_over.attempt_id)),
+                (":now", number(self.clock.now_ms())),
+                (":attempt", text(&attempt_id)),
+            ]))
+            .send()
+            .await;
+        match update_answer(answer)? {
+            // Lost: another delivery has it, or a stage has consumed it. Either way it is not lost.
+            Write::Applied(_) | Write::Lost(_) => Ok(()),
+        }
+    }
+
+    /// Notes that a stage has the event's work on record: nobody hands it over any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn consume(&self, key: &str) -> Result<(), StoreError> {
+        let answer = self
+            .update(key, "attribute_exists(#event) AND attribute_not_exists(consumed_at)")
+            .set_expression_attribute_names(names([("#event", "event")]))
+            .update_expression("SET consumed_at = :now, attempt_id = :attempt REMOVE unfinished, due_at")
+            .set_expression_attribute_values(values([
+                (":now", number(self.clock.now_ms())),
+                (":attempt", text(self.ids.fresh())),
+            ]))
+            .send()
+            .await;
+        match update_answer(answer)? {
+            // Lost: it was consumed before, perhaps by the first send of this very write.
+            Write::Applied(_) | Write::Lost(_) => Ok(()),
+        }
+    }
+
+    fn update(
+        &self,
+        key: &str,
+        condition: &str,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&*self.table)
+            .key("event", text(key))
+            .condition_expression(condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// Events of one shard whose hand-over lease ended before `due_until` and that nobody has consumed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waiting(
+        &self,
+        shard: u64,
+        due_until: Millis,
+        start: Option<Item>,
+    ) -> Result<(Vec<Waiting>, Option<Item>), StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(UNFINISHED_INDEX)
+            .key_condition_expression("unfinished = :partition AND due_at <= :due")
+            .set_expression_attribute_values(values([
+                (":partition", text(Unfinished::Event.partition(shard))),
+                (":due", number(due_until)),
+            ]))
+            .set_exclusive_start_key(start)
+            .limit(100)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("Query", &error))?;
+        let waiting = output.items().iter().filter_map(waiting).collect();
+        Ok((waiting, output.last_evaluated_key))
+    }
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+fn waiting(item: &Item) -> Option<Waiting> {
+    Some(Waiting {
+        key: get_text(item, "event")?.to_owned(),
+        stage: get_text(item, "stage")?.to_owned(),
+        message: get_text(item, "message")?.to_owned(),
+        due_at: get_number(item, "hand_over_until")?,
+        received_at: get_number(item, "received_at")?,
+    })
+}
+
+fn written(write: Write, attempt_id: &str) -> bool {
+    match write {
+        Write::Applied(_) => true,
+        Write::Lost(found) => found.is_some_and(|item| get_text(&item, "attempt_id") == Some(attempt_id)),
+    }
+}

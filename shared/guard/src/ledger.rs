@@ -1,0 +1,193 @@
+//! The ledger: who may act, what was done, and what nobody can tell.
+
+mod act;
+mod claim;
+mod read;
+mod release;
+mod seal;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+
+pub use act::Acted;
+pub use claim::{Claim, Decision};
+pub use read::Page;
+pub use release::Park;
+pub use seal::{Companion, Joint};
+
+use crate::clock::{AttemptIds, Clock, Millis};
+use crate::error::StageError;
+use crate::record::{Record, read_body};
+use crate::store::{Item, text};
+use crate::timing::Timing;
+use crate::work::WorkKey;
+
+/// Records that a move may follow on: [`Sealed`] and [`Parked`], and nothing else.
+pub trait OnRecord: private::OnRecord {
+    /// Which work is on record.
+    fn key(&self) -> &WorkKey;
+}
+
+mod private {
+    pub trait OnRecord {}
+    impl OnRecord for super::Sealed {}
+    impl OnRecord for super::Parked {}
+}
+
+/// A result that is on record. Only the ledger makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    key: WorkKey,
+    body: String,
+    external_id: Option<String>,
+    first_claimed_at: Millis,
+}
+
+impl Sealed {
+    /// The result, as the type that its step writes.
+    ///
+    /// # Errors
+    /// [`StageError::Unreadable`] when the body is not of that shape.
+    pub fn result<T: DeserializeOwned>(&self) -> Result<T, StageError> {
+        read_body(&self.key, &self.body)
+    }
+
+    /// The provider's id of the effect, where it has one.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    /// When the work was first claimed, in ms: the same for every attempt.
+    #[must_use]
+    pub fn first_claimed_at(&self) -> Millis {
+        self.first_claimed_at
+    }
+
+    fn of(record: Record) -> Self {
+        Self {
+            key: record.key,
+            body: record.body,
+            external_id: record.external_id,
+            first_claimed_at: record.first_claimed_at,
+        }
+    }
+}
+
+impl OnRecord for Sealed {
+    fn key(&self) -> &WorkKey {
+        &self.key
+    }
+}
+
+/// Work that waits, on record, for a time or for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    key: WorkKey,
+    reason: String,
+    resume_at: Option<Millis>,
+}
+
+impl Parked {
+    /// One of a closed list of words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// When it may be claimed again; none waits for a person.
+    #[must_use]
+    pub fn resume_at(&self) -> Option<Millis> {
+        self.resume_at
+    }
+
+    /// Which work.
+    #[must_use]
+    pub fn key(&self) -> &WorkKey {
+        &self.key
+    }
+
+    fn of(record: Record) -> Self {
+        Self { key: record.key, reason: record.reason.unwrap_or_default(), resume_at: record.resume_at }
+    }
+}
+
+impl OnRecord for Parked {
+    fn key(&self) -> &WorkKey {
+        &self.key
+    }
+}
+
+/// The ledger's table, and the invocation that writes to it.
+///
+/// Clones share the client. Make one a process with [`Ledger::new`], and from it one an invocation with
+/// [`Ledger::until`], so that every lease covers that invocation's deadline.
+#[derive(Clone)]
+pub struct Ledger {
+    client: Client,
+    table: Arc<str>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn AttemptIds>,
+    timing: Timing,
+    deadline_ms: Millis,
+}
+
+impl Ledger {
+    /// A ledger in `table`. Its leases are empty until an invocation's deadline is given with [`Ledger::until`].
+    #[must_use]
+    pub fn new(
+        client: Client,
+        table: impl Into<Arc<str>>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn AttemptIds>,
+        timing: Timing,
+    ) -> Self {
+        Self { client, table: table.into(), clock, ids, timing, deadline_ms: 0 }
+    }
+
+    /// The same ledger for an invocation that is stopped at `deadline_ms`.
+    #[must_use]
+    pub fn until(&self, deadline_ms: Millis) -> Self {
+        Self { deadline_ms, ..self.clone() }
+    }
+
+    /// When this invocation is stopped, in ms.
+    #[must_use]
+    pub fn deadline_ms(&self) -> Millis {
+        self.deadline_ms
+    }
+
+    /// Now, by the ledger's clock.
+    #[must_use]
+    pub fn now_ms(&self) -> Millis {
+        self.clock.now_ms()
+    }
+
+    /// The durations in force.
+    #[must_use]
+    pub fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    fn row_key(key: &WorkKey) -> Item {
+        Item::from([
+            ("subject".to_owned(), text(key.subject())),
+            ("step".to_owned(), text(key.step())),
+        ])
+    }
+
+    fn fresh_id(&self) -> (String, AttributeValue) {
+        let id = self.ids.fresh();
+        let value = text(id.clone());
+        (id, value)
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").field("table", &self.table).field("deadline_ms", &self.deadline_ms).finish()
+    }
+}

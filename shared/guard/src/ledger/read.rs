@@ -1,0 +1,190 @@
+//! Reading the ledger: one record, one subject's whole life, what is unfinished; and bringing parked work back.
+
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
+use super::{Ledger, Sealed};
+use crate::clock::Millis;
+use crate::error::StageError;
+use crate::record::{Record, State, UNFINISHED_INDEX, UNFINISHED_SHARDS, Unfinished, unfinished_partition};
+use crate::store::{Item, StoreError, Write, names, number, put_answer, text, update_answer, values};
+use crate::work::{WorkKey, hash};
+
+/// A page of unfinished records, and where the next one begins.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The records, by the time they are due.
+    pub records: Vec<Record>,
+    /// Give it to the next call; none at the end.
+    pub next: Option<Item>,
+}
+
+impl Ledger {
+    /// One record, read after every write that was answered.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn read(&self, key: &WorkKey) -> Result<Option<Record>, StageError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(Self::row_key(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        Ok(output.item.as_ref().and_then(Record::of))
+    }
+
+    /// The sealed result of a step, or nothing while it is not sealed.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn sealed(&self, key: &WorkKey) -> Result<Option<Sealed>, StageError> {
+        let record = self.read(key).await?;
+        Ok(record.filter(|record| record.state == State::Sealed).map(Sealed::of))
+    }
+
+    /// Every record of a subject, by step: its whole life from one Query.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn life(&self, subject: &str) -> Result<Vec<Record>, StageError> {
+        let mut records = Vec::new();
+        let mut start = None;
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("subject = :subject")
+                .set_expression_attribute_values(values([(":subject", text(subject))]))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::of("Query", &error))?;
+            records.extend(output.items().iter().filter_map(Record::of));
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// A page of what is unfinished and due, of one shard; it reads what is stuck and nothing else.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn unfinished(
+        &self,
+        kind: Unfinished,
+        shard: u64,
+        due_until: Millis,
+        start: Option<Item>,
+    ) -> Result<Page, StageError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(UNFINISHED_INDEX)
+            .key_condition_expression("unfinished = :partition AND due_at <= :due")
+            .set_expression_attribute_values(values([
+                (":partition", text(kind.partition(shard))),
+                (":due", number(due_until)),
+            ]))
+            .set_exclusive_start_key(start)
+            .limit(100)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("Query", &error))?;
+        Ok(Page {
+            records: output.items().iter().filter_map(Record::of).collect(),
+            next: output.last_evaluated_key,
+        })
+    }
+
+    /// All shards of the index.
+    pub fn shards() -> impl Iterator<Item = u64> {
+        0..UNFINISHED_SHARDS
+    }
+
+    /// Lets a parked record be claimed again now, with its attempts counted anew.
+    /// False when it is no longer parked as `record` says.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn resume(&self, record: &Record) -> Result<bool, StageError> {
+        let (attempt_id, attempt) = self.fresh_id();
+        let now_ms = number(self.now_ms());
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(Self::row_key(&record.key)))
+            .condition_expression("#state = :parked AND fence = :fence")
+            .update_expression(
+                "SET resume_at = :now, due_at = :now, attempts = :zero, attempt_id = :attempt, unfinished = :partition",
+            )
+            .set_expression_attribute_names(names([("#state", "state")]))
+            .set_expression_attribute_values(values([
+                (":parked", text(State::Parked.as_str())),
+                (":fence", number(record.fence)),
+                (":now", now_ms),
+                (":zero", number(0)),
+                (":attempt", attempt),
+                (":partition", text(unfinished_partition(Unfinished::Waiting, record.key.subject()))),
+            ]))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match update_answer(answer)? {
+            Write::Applied(_) => Ok(true),
+            Write::Lost(item) => {
+                Ok(item.as_ref().and_then(Record::of).is_some_and(|record| record.attempt_id == attempt_id))
+            }
+        }
+    }
+
+    /// Records a message that nobody can work on, whole, with its reason; the same message is recorded once.
+    ///
+    /// **Shape**: subject `poison#<stage>`, step SHA-256 of the message. **Lifetime**: for ever.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn park_message(
+        &self,
+        stage: &str,
+        message: &str,
+        code: &str,
+        detail: &str,
+    ) -> Result<WorkKey, StageError> {
+        let key = WorkKey::new(format!("poison#{stage}"), hash(&[message]));
+        let (_, attempt) = self.fresh_id();
+        let now_ms = number(self.now_ms());
+        let mut item = Self::row_key(&key);
+        item.extend([
+            ("state".to_owned(), text(State::Parked.as_str())),
+            ("fence".to_owned(), number(0)),
+            ("attempt_id".to_owned(), attempt),
+            ("reason".to_owned(), text(code)),
+            ("detail".to_owned(), text(detail)),
+            ("stage".to_owned(), text(stage)),
+            ("message".to_owned(), text(message)),
+            ("settled_at".to_owned(), now_ms.clone()),
+            ("due_at".to_owned(), now_ms),
+            ("unfinished".to_owned(), text(unfinished_partition(Unfinished::Review, key.subject()))),
+        ]);
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(subject)")
+            .send()
+            .await;
+        match put_answer(answer)? {
+            Write::Applied(_) | Write::Lost(_) => Ok(key),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A ledger row, as it is read.
+//!
+//! **Shape** (one item; all attributes but the keys may be absent):
+//!
+//! | Attribute | Type | Meaning |
+//! |---|---|---|
+//! | `subject`, `step` | S | the key |
+//! | `state` | S | `claimed`, `sealed`, `parked` or `receipt` |
+//! | `fence` | N | raised by one with every claim |
+//! | `clean_fence` | N | no attempt up to this fence can have sent anything |
+//! | `attempt_id` | S | of the last write, so that its resend is known |
+//! | `lease_until` | N | ms; a claim may follow then |
+//! | `attempts` | N | claims since the work was first seen or resumed |
+//! | `content`, `intent` | S | hash of the inputs; what is sent |
+//! | `body`, `external_id` | S | the result; the provider's id of it |
+//! | `reason`, `detail` | S | why it is parked; the last fault |
+//! | `resume_at` | N | ms; a parked row may be claimed again then |
+//! | `stage`, `message` | S | what a sweep sends again |
+//! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms |
+//! | `unfinished`, `due_at` | S, N | key of the sparse index, only while somebody should look |
+//!
+//! **Lifetime**: for ever. **Index** `unfinished`: partition `unfinished` = [`Unfinished`] and a shard, as `claimed#3`,
+//! sort `due_at`; it holds what is not finished, so reading it costs what is stuck.
+
+use serde::de::DeserializeOwned;
+
+use crate::clock::Millis;
+use crate::error::StageError;
+use crate::store::{Item, get_number, get_text};
+use crate::work::{WorkKey, hash};
+
+/// Name of the sparse index of the ledger and of the events.
+pub const UNFINISHED_INDEX: &str = "unfinished";
+
+/// How many partitions each kind of unfinished row is spread over.
+pub const UNFINISHED_SHARDS: u64 = 8;
+
+/// What a row says about its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Somebody works on it, or worked on it until the lease ended.
+    Claimed,
+    /// Its result is on record.
+    Sealed,
+    /// It waits for a time or for a person.
+    Parked,
+    /// Not work: a result that came after another attempt had taken over.
+    Receipt,
+}
+
+impl State {
+    /// The word in the row.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Sealed => "sealed",
+            Self::Parked => "parked",
+            Self::Receipt => "receipt",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Claimed, Self::Sealed, Self::Parked, Self::Receipt].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// One row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which work.
+    pub key: WorkKey,
+    /// What the row says about it.
+    pub state: State,
+    /// Of the last claim.
+    pub fence: u64,
+    /// No attempt up to this fence can have sent anything.
+    pub clean_fence: u64,
+    /// When the lease ends or ended, in ms.
+    pub lease_until: Millis,
+    /// Claims since it was first seen or resumed.
+    pub attempts: u64,
+    /// Of the row's last write.
+    pub attempt_id: String,
+    /// Hash of the inputs.
+    pub content: String,
+    /// What is sent, or what pins it.
+    pub intent: String,
+    /// The result as JSON; empty until sealed.
+    pub body: String,
+    /// The provider's id of the effect.
+    pub external_id: Option<String>,
+    /// Why it is parked.
+    pub reason: Option<String>,
+    /// The last fault, as `code: detail`.
+    pub detail: Option<String>,
+    /// When a parked row may be claimed again.
+    pub resume_at: Option<Millis>,
+    /// The stage that runs it.
+    pub stage: String,
+    /// The message that drives it.
+    pub message: String,
+    /// First claim, ms.
+    pub first_claimed_at: Millis,
+    /// Last claim, ms.
+    pub claimed_at: Millis,
+    /// When it was sealed or parked, ms.
+    pub settled_at: Option<Millis>,
+    /// When somebody should look, ms; none when finished.
+    pub due_at: Option<Millis>,
+}
+
+impl Record {
+    /// Reads an item; none where it is not a ledger row.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        let word = |name: &str| get_text(item, name).map(str::to_owned);
+        let count = |name: &str| get_number(item, name);
+        Some(Self {
+            key: WorkKey::new(word("subject")?, word("step")?),
+            state: State::from_word(get_text(item, "state")?)?,
+            fence: count("fence").unwrap_or(0),
+            clean_fence: count("clean_fence").unwrap_or(0),
+            lease_until: count("lease_until").unwrap_or(0),
+            attempts: count("attempts").unwrap_or(0),
+            attempt_id: word("attempt_id").unwrap_or_default(),
+            content: word("content").unwrap_or_default(),
+            intent: word("intent").unwrap_or_default(),
+            body: word("body").unwrap_or_default(),
+            external_id: word("external_id"),
+            reason: word("reason"),
+            detail: word("detail"),
+            resume_at: count("resume_at"),
+            stage: word("stage").unwrap_or_default(),
+            message: word("message").unwrap_or_default(),
+            first_claimed_at: count("first_claimed_at").unwrap_or(0),
+            claimed_at: count("claimed_at").unwrap_or(0),
+            settled_at: count("settled_at"),
+            due_at: count("due_at"),
+        })
+    }
+
+    /// The result, as the type that its step writes.
+    ///
+    /// # Errors
+    /// [`StageError::Unreadable`] when the body is not of that shape.
+    pub fn result<T: DeserializeOwned>(&self) -> Result<T, StageError> {
+        read_body(&self.key, &self.body)
+    }
+}
+
+pub(crate) fn read_body<T: DeserializeOwned>(key: &WorkKey, body: &str) -> Result<T, StageError> {
+    serde_json::from_str(body).map_err(|error| StageError::Unreadable {
+        key: key.clone(),
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+/// The index partition of a row in that state.
+pub(crate) fn unfinished_partition(kind: Unfinished, subject: &str) -> String {
+    let digest = hash(&["shard", subject]);
+    let shard = u64::from_str_radix(digest.get(..4).unwrap_or("0"), 16).unwrap_or(0) % UNFINISHED_SHARDS;
+    kind.partition(shard)
+}
+
+/// Why a row stands in the sparse index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unfinished {
+    /// A claim; due when its lease ends or its backoff is over.
+    Claimed,
+    /// Parked until a time; due then.
+    Waiting,
+    /// Parked until a person decides; due since it was parked.
+    Review,
+    /// A late receipt; due since it was written.
+    Receipt,
+    /// A webhook's event that no stage has consumed; due when its hand-over lease ends.
+    Event,
+}
+
+impl Unfinished {
+    /// The name of one of its partitions, as `claimed#3`.
+    #[must_use]
+    pub fn partition(self, shard: u64) -> String {
+        let word = match self {
+            Self::Claimed => "claimed",
+            Self::Waiting => "waiting",
+            Self::Review => "review",
+            Self::Receipt => "receipt",
+            Self::Event => "event",
+        };
+        format!("{word}#{shard}")
+    }
+}

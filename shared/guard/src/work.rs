@@ -1,0 +1,132 @@
+//! Which work it is: keys made of stable inputs, equal for every delivery and every attempt.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// Names one step of one subject. Two deliveries with equal keys are the same work.
+///
+/// **Shape**: `subject` is the ledger's partition key, `step` its sort key.
+/// Make both from ids and content hashes; never from a clock, a random, an attempt, a message id, or text that a
+/// model wrote.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkKey {
+    subject: String,
+    step: String,
+}
+
+impl WorkKey {
+    /// The key of `step` in the life of `subject`.
+    #[must_use]
+    pub fn new(subject: impl Into<String>, step: impl Into<String>) -> Self {
+        Self { subject: subject.into(), step: step.into() }
+    }
+
+    /// The partition: whose life it is a step of.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The step.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.step
+    }
+
+    /// The key that marks this work's effect at a provider.
+    #[must_use]
+    pub fn effect(&self) -> EffectKey {
+        EffectKey(hash(&["effect", &self.subject, &self.step]).chars().take(32).collect())
+    }
+}
+
+impl fmt::Display for WorkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.subject, self.step)
+    }
+}
+
+/// Marks an effect at its provider: 32 hex digits that depend on the work and never on the attempt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectKey(String);
+
+impl EffectKey {
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is about to be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    pub(crate) key: WorkKey,
+    pub(crate) content: String,
+    pub(crate) intent: String,
+    pub(crate) stage: String,
+    pub(crate) message: String,
+}
+
+impl Work {
+    /// Work under `key`, made from inputs whose hash is `content`.
+    ///
+    /// The same key with another content is refused and reported: see [`crate::StageError::Conflict`].
+    #[must_use]
+    pub fn new(key: WorkKey, content: impl Into<String>) -> Self {
+        Self { key, content: content.into(), intent: String::new(), stage: String::new(), message: String::new() }
+    }
+
+    /// What the effect is going to send, or what pins it. The first claim's intent is kept: a later attempt is
+    /// handed that one, so that a retry sends the same bytes.
+    #[must_use]
+    pub fn intending(mut self, intent: impl Into<String>) -> Self {
+        self.intent = intent.into();
+        self
+    }
+
+    /// The stage that runs it and the message that drives it: what a sweep sends again when nobody else does.
+    #[must_use]
+    pub fn driven_by(mut self, stage: impl Into<String>, message: impl Into<String>) -> Self {
+        self.stage = stage.into();
+        self.message = message.into();
+        self
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> &WorkKey {
+        &self.key
+    }
+}
+
+/// SHA-256 over the parts, each preceded by its length as 8 big-endian bytes; lower-case hex.
+pub(crate) fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effect_keys_of_two_steps_differ_and_of_one_step_agree() {
+        let key = WorkKey::new("order#1", "invoice");
+        assert_eq!(key.effect(), WorkKey::new("order#1", "invoice").effect());
+        assert_ne!(key.effect(), WorkKey::new("order#1", "mail").effect());
+        assert_ne!(WorkKey::new("a", "bc").effect(), WorkKey::new("ab", "c").effect());
+        assert_eq!(key.effect().as_str().len(), 32);
+    }
+}
