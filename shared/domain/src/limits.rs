@@ -24,3 +24,15 @@ pub const SOURCE_FILE_BYTES_MAX: usize = 256 * 1024;
 
 /// Locations that a mapping keeps. Reason: what a person reads.
 pub const LOCATIONS_MAX: usize = 10;
+
+/// Most candidates that one search for a bug's place hands on. Reason: the rerank's question to the model.
+pub const CANDIDATES_MAX: usize = 60;
+
+/// Longest snippet of a candidate, in lines. Reason: the same.
+pub const SNIPPET_LINES_MAX: usize = 80;
+
+/// Longest snippet of a candidate, in bytes. Reason: the same.
+pub const SNIPPET_BYTES_MAX: usize = 4 * 1024;
+
+/// Most distinct words of a bug that a search weighs. Reason: its time; later words add little.
+pub const QUERY_WORDS_MAX: usize = 256;
