@@ -114,7 +114,10 @@ impl Mapping {
     /// The best location's confidence, or 0 where there is none.
     #[must_use]
     pub fn best_confidence(&self) -> f64 {
-        self.locations.iter().map(|location| location.confidence).fold(0.0, f64::max)
+        self.locations
+            .iter()
+            .map(|location| location.confidence)
+            .fold(0.0, f64::max)
     }
 
     /// The repositories with a location at or above the threshold, in order of their names.

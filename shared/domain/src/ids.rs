@@ -23,7 +23,11 @@ fn checked(
     allowed: impl Fn(char) -> bool,
 ) -> Result<(), IdError> {
     if value.is_empty() || value.len() > length_max || !value.chars().all(allowed) {
-        return Err(IdError { kind, rule, length: value.len() });
+        return Err(IdError {
+            kind,
+            rule,
+            length: value.len(),
+        });
     }
     Ok(())
 }
@@ -121,7 +125,9 @@ impl Provider {
     /// The provider of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Zendesk, Self::Intercom].into_iter().find(|provider| provider.as_str() == name)
+        [Self::Zendesk, Self::Intercom]
+            .into_iter()
+            .find(|provider| provider.as_str() == name)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod patch;
+pub mod period;
 pub mod redact;
 pub mod settings;
 pub mod stage;

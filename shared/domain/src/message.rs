@@ -77,9 +77,11 @@ impl Body {
     pub fn ticket(&self) -> &TicketRef {
         match self {
             Self::Extract(touched) => &touched.ticket,
-            Self::Map(at) | Self::Qualify(at) | Self::FanOut(at) | Self::PublishRca(at) | Self::Notify(at) => {
-                &at.ticket
-            }
+            Self::Map(at)
+            | Self::Qualify(at)
+            | Self::FanOut(at)
+            | Self::PublishRca(at)
+            | Self::Notify(at) => &at.ticket,
             Self::OpenPr(at) => &at.ticket,
         }
     }
@@ -132,7 +134,11 @@ impl Envelope {
     /// An envelope of this build's version.
     #[must_use]
     pub fn new(trace: Option<String>, body: Body) -> Self {
-        Self { v: VERSION, trace, body }
+        Self {
+            v: VERSION,
+            trace,
+            body,
+        }
     }
 
     /// The bytes that go into the queue. Equal envelopes give equal bytes.
@@ -161,7 +167,10 @@ impl Envelope {
         let envelope: Self = serde_json::from_str(text).map_err(malformed)?;
         match envelope.body.stage() {
             found if found == stage => Ok(envelope),
-            found => Err(MessageError::Stage { expected: stage, found }),
+            found => Err(MessageError::Stage {
+                expected: stage,
+                found,
+            }),
         }
     }
 }

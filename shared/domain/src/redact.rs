@@ -30,7 +30,11 @@ fn redact_line(line: &str, out: &mut String) {
 }
 
 fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '=')
+    c.is_whitespace()
+        || matches!(
+            c,
+            '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '='
+        )
 }
 
 fn replacement(token: &str) -> Option<&'static str> {
@@ -44,25 +48,48 @@ fn replacement(token: &str) -> Option<&'static str> {
 fn is_email(token: &str) -> bool {
     let token = token.strip_prefix("mailto:").unwrap_or(token);
     token.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && domain.contains('.') && domain.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '-')
+        !local.is_empty()
+            && domain.contains('.')
+            && domain
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '.' || c == '-')
     })
 }
 
 /// Prefixes that vendors give their credentials so that filters like this one can find them.
 const CREDENTIAL_PREFIXES: [&str; 14] = [
-    "sk-", "sk_live_", "sk_test_", "rk_live_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "xoxb-", "xoxp-", "AKIA",
-    "ASIA", "eyJhbGci",
+    "sk-",
+    "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "ASIA",
+    "eyJhbGci",
 ];
 
 fn is_credential(token: &str) -> bool {
     let token = token.rsplit_once(':').map_or(token, |(_, value)| value);
-    if CREDENTIAL_PREFIXES.iter().any(|prefix| token.starts_with(prefix) && token.len() >= prefix.len() + 8) {
+    if CREDENTIAL_PREFIXES
+        .iter()
+        .any(|prefix| token.starts_with(prefix) && token.len() >= prefix.len() + 8)
+    {
         return true;
     }
     let mixed = token.chars().any(|c| c.is_ascii_digit())
         && token.chars().any(|c| c.is_ascii_uppercase())
         && token.chars().any(|c| c.is_ascii_lowercase());
-    token.len() >= 32 && mixed && token.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '.'))
+    token.len() >= 32
+        && mixed
+        && token
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '.'))
         && !token.contains("://")
         && token.matches('/').count() < 2
 }
@@ -82,7 +109,8 @@ mod tests {
 
     #[test]
     fn long_paths_and_links_stay() {
-        let text = "https://shop.acme.test/a/b/c?Order=1 and some/Very/long/Path/with/Numbers/1234567890/file.rs";
+        let text =
+            "https://shop.acme.test/a/b/c?Order=1 and some/Very/long/Path/with/Numbers/1234567890/file.rs";
         assert_eq!(redact(text), text);
     }
 }

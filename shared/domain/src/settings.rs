@@ -58,7 +58,10 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { ai_confidence: 0.7, location_confidence: 0.7 }
+        Self {
+            ai_confidence: 0.7,
+            location_confidence: 0.7,
+        }
     }
 }
 
@@ -333,11 +336,23 @@ mod tests {
         document["model"]["provider"] = json!("oracle");
         document["rca"]["visibilty"] = json!("public");
         document["slack"]["api_url"] = json!("ftp://slack.com");
-        let paths: Vec<String> = Settings::parse(&document).unwrap_err().into_iter().map(|p| p.path).collect();
+        let paths: Vec<String> = Settings::parse(&document)
+            .unwrap_err()
+            .into_iter()
+            .map(|p| p.path)
+            .collect();
         assert_eq!(
             paths,
-            ["thresholds.ai_confidence", "billing.mapped_bug_cap", "billing.time_zone", "zendesk.api_token",
-             "github.repos[1]", "model.provider", "slack.api_url", "rca.visibilty"]
+            [
+                "thresholds.ai_confidence",
+                "billing.mapped_bug_cap",
+                "billing.time_zone",
+                "zendesk.api_token",
+                "github.repos[1]",
+                "model.provider",
+                "slack.api_url",
+                "rca.visibilty"
+            ]
         );
     }
 

@@ -56,7 +56,10 @@ impl Stage {
     /// The environment variable that holds the stage's queue URL: `OPEN_PR_QUEUE_URL`.
     #[must_use]
     pub fn queue_url_variable(self) -> String {
-        format!("{}_QUEUE_URL", self.as_str().replace('-', "_").to_ascii_uppercase())
+        format!(
+            "{}_QUEUE_URL",
+            self.as_str().replace('-', "_").to_ascii_uppercase()
+        )
     }
 }
 

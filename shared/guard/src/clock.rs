@@ -17,7 +17,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
     fn now_ms(&self) -> Millis {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -66,7 +69,10 @@ pub trait AttemptIds: Send + Sync {
 pub struct RandomAttemptIds;
 
 impl AttemptIds for RandomAttemptIds {
-    #[expect(clippy::disallowed_methods, reason = "attempt ids must differ between processes, and enter no key")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "attempt ids must differ between processes, and enter no key"
+    )]
     fn fresh(&self) -> String {
         uuid::Uuid::new_v4().to_string()
     }
@@ -83,7 +89,10 @@ impl CountedAttemptIds {
     /// Ids `<prefix>-1`, `<prefix>-2` and so on; no two makers alive at once may share a prefix.
     #[must_use]
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), next: AtomicU64::new(1) }
+        Self {
+            prefix: prefix.into(),
+            next: AtomicU64::new(1),
+        }
     }
 }
 

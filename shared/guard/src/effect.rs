@@ -166,7 +166,10 @@ impl<E: Effect> Guarded for AcceptLoss<E> {
 
     async fn run(&self, act: &Act, may_have_sent: bool) -> Ran<E::Receipt> {
         if may_have_sent {
-            return Ran::GivenUp(Why::new("possibly_lost", "an earlier attempt may have sent it, and loss is accepted"));
+            return Ran::GivenUp(Why::new(
+                "possibly_lost",
+                "an earlier attempt may have sent it, and loss is accepted",
+            ));
         }
         Ran::Sent(self.0.send(act).await)
     }

@@ -99,12 +99,25 @@ impl StageError {
         match self {
             Self::Parked(_) => Disposition::Settled,
             Self::Busy { until_ms, .. } => Disposition::Busy { until_ms: *until_ms },
-            Self::Retry { at_ms, .. } => Disposition::Retry { at_ms: Some(*at_ms), after_ms: None },
-            Self::NotRead { retry_after_ms, .. } => Disposition::Retry { at_ms: None, after_ms: *retry_after_ms },
-            Self::Store(_) => Disposition::Retry { at_ms: None, after_ms: None },
+            Self::Retry { at_ms, .. } => Disposition::Retry {
+                at_ms: Some(*at_ms),
+                after_ms: None,
+            },
+            Self::NotRead { retry_after_ms, .. } => Disposition::Retry {
+                at_ms: None,
+                after_ms: *retry_after_ms,
+            },
+            Self::Store(_) => Disposition::Retry {
+                at_ms: None,
+                after_ms: None,
+            },
             Self::Poison { code, .. } => Disposition::ParkMessage { code },
-            Self::Conflict { .. } => Disposition::ParkMessage { code: "content_conflict" },
-            Self::Unreadable { .. } => Disposition::ParkMessage { code: "unreadable_record" },
+            Self::Conflict { .. } => Disposition::ParkMessage {
+                code: "content_conflict",
+            },
+            Self::Unreadable { .. } => Disposition::ParkMessage {
+                code: "unreadable_record",
+            },
         }
     }
 }

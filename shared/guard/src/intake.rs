@@ -88,7 +88,14 @@ impl Intake {
         hand_over_ms: u64,
         ttl_seconds: u64,
     ) -> Self {
-        Self { client, table: table.into(), clock, ids, hand_over_ms, ttl_seconds }
+        Self {
+            client,
+            table: table.into(),
+            clock,
+            ids,
+            hand_over_ms,
+            ttl_seconds,
+        }
     }
 
     /// Records the event, or finds what became of it: one conditional write for a new one, one failed one for a
@@ -111,11 +118,19 @@ impl Intake {
             .send()
             .await;
         let found = match put_answer(answer)? {
-            Write::Applied(_) => return Ok(Admission::HandOver(HandOver { key: event.key.clone(), attempt_id })),
+            Write::Applied(_) => {
+                return Ok(Admission::HandOver(HandOver {
+                    key: event.key.clone(),
+                    attempt_id,
+                }));
+            }
             Write::Lost(found) => found.unwrap_or_default(),
         };
         if get_text(&found, "attempt_id") == Some(&attempt_id) {
-            return Ok(Admission::HandOver(HandOver { key: event.key.clone(), attempt_id }));
+            return Ok(Admission::HandOver(HandOver {
+                key: event.key.clone(),
+                attempt_id,
+            }));
         }
         if get_text(&found, "body_hash") != Some(&event.body_hash) {
             return Ok(Admission::Reused);
@@ -139,8 +154,14 @@ impl Intake {
             ("received_at".to_owned(), number(now_ms)),
             ("hand_over_until".to_owned(), until.clone()),
             ("due_at".to_owned(), until),
-            ("unfinished".to_owned(), text(unfinished_partition(Unfinished::Event, &event.key))),
-            ("ttl".to_owned(), number((now_ms / 1000).saturating_add(self.ttl_seconds))),
+            (
+                "unfinished".to_owned(),
+                text(unfinished_partition(Unfinished::Event, &event.key)),
+            ),
+            (
+                "ttl".to_owned(),
+                number((now_ms / 1000).saturating_add(self.ttl_seconds)),
+            ),
         ])
     }
 
@@ -152,7 +173,10 @@ impl Intake {
         let attempt_id = self.ids.fresh();
         let next = number(self.clock.now_ms().saturating_add(self.hand_over_ms));
         let answer = self
-            .update(key, "hand_over_until = :until AND attribute_not_exists(consumed_at)")
+            .update(
+                key,
+                "hand_over_until = :until AND attribute_not_exists(consumed_at)",
+            )
             .update_expression("SET hand_over_until = :next, due_at = :next, attempt_id = :attempt")
             .set_expression_attribute_values(values([
                 (":until", number(until)),
@@ -162,7 +186,10 @@ impl Intake {
             .send()
             .await;
         if written(update_answer(answer)?, &attempt_id) {
-            return Ok(Admission::HandOver(HandOver { key: key.to_owned(), attempt_id }));
+            return Ok(Admission::HandOver(HandOver {
+                key: key.to_owned(),
+                attempt_id,
+            }));
         }
         Ok(Admission::Duplicate)
     }
@@ -174,7 +201,10 @@ impl Intake {
     pub async fn give_back(&self, hand_over: HandOver) -> Result<(), StoreError> {
         let attempt_id = self.ids.fresh();
         let answer = self
-            .update(&hand_over.key, "attempt_id = :mine AND attribute_not_exists(consumed_at)")
+            .update(
+                &hand_over.key,
+                "attempt_id = :mine AND attribute_not_exists(consumed_at)",
+            )
             .update_expression("SET hand_over_until = :now, due_at = :now, attempt_id = :attempt")
             .set_expression_attribute_values(values([
                 (":mine", text(&hand_over.attempt_id)),
@@ -195,7 +225,10 @@ impl Intake {
     /// [`StoreError`].
     pub async fn consume(&self, key: &str) -> Result<(), StoreError> {
         let answer = self
-            .update(key, "attribute_exists(#event) AND attribute_not_exists(consumed_at)")
+            .update(
+                key,
+                "attribute_exists(#event) AND attribute_not_exists(consumed_at)",
+            )
             .set_expression_attribute_names(names([("#event", "event")]))
             .update_expression("SET consumed_at = :now, attempt_id = :attempt REMOVE unfinished, due_at")
             .set_expression_attribute_values(values([
@@ -255,7 +288,9 @@ impl Intake {
 
 impl std::fmt::Debug for Intake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("Intake")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
     }
 }
 

@@ -111,7 +111,11 @@ impl Parked {
     }
 
     fn of(record: Record) -> Self {
-        Self { key: record.key, reason: record.reason.unwrap_or_default(), resume_at: record.resume_at }
+        Self {
+            key: record.key,
+            reason: record.reason.unwrap_or_default(),
+            resume_at: record.resume_at,
+        }
     }
 }
 
@@ -145,13 +149,23 @@ impl Ledger {
         ids: Arc<dyn AttemptIds>,
         timing: Timing,
     ) -> Self {
-        Self { client, table: table.into(), clock, ids, timing, deadline_ms: 0 }
+        Self {
+            client,
+            table: table.into(),
+            clock,
+            ids,
+            timing,
+            deadline_ms: 0,
+        }
     }
 
     /// The same ledger for an invocation that is stopped at `deadline_ms`.
     #[must_use]
     pub fn until(&self, deadline_ms: Millis) -> Self {
-        Self { deadline_ms, ..self.clone() }
+        Self {
+            deadline_ms,
+            ..self.clone()
+        }
     }
 
     /// When this invocation is stopped, in ms.
@@ -188,6 +202,9 @@ impl Ledger {
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ledger").field("table", &self.table).field("deadline_ms", &self.deadline_ms).finish()
+        f.debug_struct("Ledger")
+            .field("table", &self.table)
+            .field("deadline_ms", &self.deadline_ms)
+            .finish()
     }
 }

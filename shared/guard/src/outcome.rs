@@ -17,7 +17,11 @@ impl Why {
     /// A reason without a provider's word on when to come back.
     #[must_use]
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), retry_after_ms: None }
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after_ms: None,
+        }
     }
 
     /// The same, to be tried again after that many milliseconds.

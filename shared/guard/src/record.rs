@@ -61,7 +61,9 @@ impl State {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Claimed, Self::Sealed, Self::Parked, Self::Receipt].into_iter().find(|state| state.as_str() == word)
+        [Self::Claimed, Self::Sealed, Self::Parked, Self::Receipt]
+            .into_iter()
+            .find(|state| state.as_str() == word)
     }
 }
 

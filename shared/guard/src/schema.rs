@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 
 use crate::record::UNFINISHED_INDEX;
@@ -14,7 +14,13 @@ use crate::store::StoreError;
 /// # Errors
 /// [`StoreError`], also when the table is there.
 pub async fn create_ledger_table(client: &Client, name: &str) -> Result<(), StoreError> {
-    create(client, name, &[("subject", KeyType::Hash), ("step", KeyType::Range)], true).await
+    create(
+        client,
+        name,
+        &[("subject", KeyType::Hash), ("step", KeyType::Range)],
+        true,
+    )
+    .await
 }
 
 /// Makes an events table: `event`, and the sparse index.
@@ -41,12 +47,23 @@ pub async fn create(
         detail: error.to_string(),
     };
     let attribute = |name: &str, kind: ScalarAttributeType| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().map_err(unbuilt)
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(kind)
+            .build()
+            .map_err(unbuilt)
     };
     let key = |name: &str, kind: KeyType| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unbuilt)
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .map_err(unbuilt)
     };
-    let mut request = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let mut request = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest);
     for (attribute_name, kind) in keys {
         request = request
             .attribute_definitions(attribute(attribute_name, ScalarAttributeType::S)?)
@@ -65,5 +82,9 @@ pub async fn create(
             .attribute_definitions(attribute("due_at", ScalarAttributeType::N)?)
             .global_secondary_indexes(index);
     }
-    request.send().await.map(|_| ()).map_err(|error| StoreError::of("CreateTable", &error))
+    request
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|error| StoreError::of("CreateTable", &error))
 }

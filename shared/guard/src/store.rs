@@ -10,7 +10,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 use thiserror::Error;
 
 /// An item as the SDK has it; the map's order never leaves this crate.
-#[expect(clippy::disallowed_types, reason = "the SDK's own type; nothing iterates over it")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the SDK's own type; nothing iterates over it"
+)]
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// The store did not answer as it should. The write may or may not have landed.
@@ -41,8 +44,14 @@ impl StoreError {
         let service = error.as_service_error();
         Self {
             operation,
-            code: service.and_then(ProvideErrorMetadata::code).unwrap_or(kind).to_owned(),
-            detail: service.and_then(ProvideErrorMetadata::message).unwrap_or("no answer").to_owned(),
+            code: service
+                .and_then(ProvideErrorMetadata::code)
+                .unwrap_or(kind)
+                .to_owned(),
+            detail: service
+                .and_then(ProvideErrorMetadata::message)
+                .unwrap_or("no answer")
+                .to_owned(),
         }
     }
 }
@@ -62,7 +71,9 @@ pub(crate) fn update_answer<R>(
     match result {
         Ok(output) => Ok(Write::Applied(output.attributes.unwrap_or_default())),
         Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(lost)) => Ok(Write::Lost(lost.item.clone())),
+            Some(UpdateItemError::ConditionalCheckFailedException(lost)) => {
+                Ok(Write::Lost(lost.item.clone()))
+            }
             _ => Err(StoreError::of("UpdateItem", &error)),
         },
     }
@@ -98,14 +109,21 @@ pub(crate) fn transaction_answer<O, R>(
         Ok(_) => return Ok(Transaction::Applied),
         Err(error) => error,
     };
-    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
+    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error()
+    else {
         return Err(StoreError::of("TransactWriteItems", &error));
     };
     let reasons = canceled.cancellation_reasons();
-    if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+    if reasons
+        .iter()
+        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    {
         return Ok(Transaction::Lost(reasons.to_vec()));
     }
-    if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+    if reasons
+        .iter()
+        .any(|reason| reason.code() == Some("TransactionConflict"))
+    {
         return Ok(Transaction::Conflict);
     }
     Err(StoreError::of("TransactWriteItems", &error))
@@ -122,22 +140,41 @@ pub(crate) fn number(value: u64) -> AttributeValue {
 }
 
 pub(crate) fn get_text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
-    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
 }
 
 pub(crate) fn get_number(item: &Item, name: &str) -> Option<u64> {
-    item.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok())
+    item.get(name)
+        .and_then(|value| value.as_n().ok())
+        .and_then(|digits| digits.parse().ok())
 }
 
 /// The expression's values, in one call.
 pub(crate) fn values<const N: usize>(pairs: [(&str, AttributeValue); N]) -> Option<Item> {
-    Some(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Some(
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }
 
 /// Names that are reserved words of the store, in one call.
-#[expect(clippy::disallowed_types, reason = "the SDK's own type; nothing iterates over it")]
-pub(crate) fn names<const N: usize>(pairs: [(&str, &str); N]) -> Option<std::collections::HashMap<String, String>> {
-    Some(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+#[expect(
+    clippy::disallowed_types,
+    reason = "the SDK's own type; nothing iterates over it"
+)]
+pub(crate) fn names<const N: usize>(
+    pairs: [(&str, &str); N],
+) -> Option<std::collections::HashMap<String, String>> {
+    Some(
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    )
 }
 
 /// An item's attributes in a fixed order, for reports and hashes.

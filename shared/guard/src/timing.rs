@@ -51,7 +51,10 @@ impl Timing {
     /// [`TimingError`], naming the values.
     pub fn check(&self) -> Result<(), TimingError> {
         if self.backoff_ms_base > self.backoff_ms_max {
-            return Err(TimingError::Backoff { base: self.backoff_ms_base, max: self.backoff_ms_max });
+            return Err(TimingError::Backoff {
+                base: self.backoff_ms_base,
+                max: self.backoff_ms_max,
+            });
         }
         if self.attempts_max == 0 {
             return Err(TimingError::NoAttempts);
@@ -63,15 +66,22 @@ impl Timing {
     /// Nothing that the invocation sent can still land then, so a probe made after it sees every earlier effect.
     #[must_use]
     pub fn lease_until(&self, deadline_ms: Millis) -> Millis {
-        deadline_ms.saturating_add(self.request_life_ms_max).saturating_add(self.lease_margin_ms)
+        deadline_ms
+            .saturating_add(self.request_life_ms_max)
+            .saturating_add(self.lease_margin_ms)
     }
 
     /// The delay before attempt `attempt + 1`: exponential, with a jitter that is derived from the key, between half
     /// and the whole of the step.
     #[must_use]
     pub fn backoff_ms(&self, key: &WorkKey, attempt: u64) -> u64 {
-        let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(30);
-        let step = self.backoff_ms_base.saturating_mul(1 << doublings).min(self.backoff_ms_max);
+        let doublings = u32::try_from(attempt.saturating_sub(1))
+            .unwrap_or(u32::MAX)
+            .min(30);
+        let step = self
+            .backoff_ms_base
+            .saturating_mul(1 << doublings)
+            .min(self.backoff_ms_max);
         let digest = hash(&["backoff", key.subject(), key.step(), &attempt.to_string()]);
         let spread = u64::from_str_radix(digest.get(..8).unwrap_or("0"), 16).unwrap_or(0);
         let half = step / 2;
@@ -85,7 +95,10 @@ impl Timing {
 /// [`TimingError::Window`] when it does not.
 pub fn check_window(kept_seconds: u64, horizon_seconds: u64) -> Result<(), TimingError> {
     if kept_seconds < horizon_seconds {
-        return Err(TimingError::Window { kept: kept_seconds, horizon: horizon_seconds });
+        return Err(TimingError::Window {
+            kept: kept_seconds,
+            horizon: horizon_seconds,
+        });
     }
     Ok(())
 }
@@ -108,7 +121,10 @@ mod tests {
         for attempt in 1..40 {
             let delay = TIMING.backoff_ms(&key, attempt);
             let step = (2_000_u64 << (attempt - 1).min(20)).min(900_000);
-            assert!((step / 2..=step).contains(&delay), "attempt {attempt} delay {delay}");
+            assert!(
+                (step / 2..=step).contains(&delay),
+                "attempt {attempt} delay {delay}"
+            );
             assert_eq!(delay, TIMING.backoff_ms(&key, attempt));
         }
     }
@@ -118,7 +134,21 @@ mod tests {
         assert!(check_window(10, 11).is_err());
         assert!(check_window(11, 11).is_ok());
         assert!(TIMING.check().is_ok());
-        assert!(Timing { attempts_max: 0, ..TIMING }.check().is_err());
-        assert!(Timing { backoff_ms_base: 1_000_000, ..TIMING }.check().is_err());
+        assert!(
+            Timing {
+                attempts_max: 0,
+                ..TIMING
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            Timing {
+                backoff_ms_base: 1_000_000,
+                ..TIMING
+            }
+            .check()
+            .is_err()
+        );
     }
 }

@@ -19,7 +19,10 @@ impl WorkKey {
     /// The key of `step` in the life of `subject`.
     #[must_use]
     pub fn new(subject: impl Into<String>, step: impl Into<String>) -> Self {
-        Self { subject: subject.into(), step: step.into() }
+        Self {
+            subject: subject.into(),
+            step: step.into(),
+        }
     }
 
     /// The partition: whose life it is a step of.
@@ -37,7 +40,12 @@ impl WorkKey {
     /// The key that marks this work's effect at a provider.
     #[must_use]
     pub fn effect(&self) -> EffectKey {
-        EffectKey(hash(&["effect", &self.subject, &self.step]).chars().take(32).collect())
+        EffectKey(
+            hash(&["effect", &self.subject, &self.step])
+                .chars()
+                .take(32)
+                .collect(),
+        )
     }
 }
 
@@ -81,7 +89,13 @@ impl Work {
     /// The same key with another content is refused and reported: see [`crate::StageError::Conflict`].
     #[must_use]
     pub fn new(key: WorkKey, content: impl Into<String>) -> Self {
-        Self { key, content: content.into(), intent: String::new(), stage: String::new(), message: String::new() }
+        Self {
+            key,
+            content: content.into(),
+            intent: String::new(),
+            stage: String::new(),
+            message: String::new(),
+        }
     }
 
     /// What the effect is going to send, or what pins it. The first claim's intent is kept: a later attempt is

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Billing, Github, GithubAuth, Intercom, Model, ModelKind, Problem, Rca, RcaPublish, SecretRef, Settings, Slack,
-    Thresholds, Tracker, Zendesk,
+    Billing, Github, GithubAuth, Intercom, Model, ModelKind, Problem, Rca, RcaPublish, SecretRef, Settings,
+    Slack, Thresholds, Tracker, Zendesk,
 };
 use crate::ids::{OrgId, RepoName};
 
@@ -17,7 +17,11 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn root(document: &'a Value, problems: &'a mut Vec<Problem>) -> Self {
-        let mut reader = Self { fields: document.as_object(), path: String::new(), problems };
+        let mut reader = Self {
+            fields: document.as_object(),
+            path: String::new(),
+            problems,
+        };
         if reader.fields.is_none() {
             reader.problem("", "must be a JSON object");
         }
@@ -35,11 +39,16 @@ impl<'a> Reader<'a> {
 
     fn problem(&mut self, name: &str, problem: &str) {
         let path = self.at(name);
-        self.problems.push(Problem { path, problem: problem.to_owned() });
+        self.problems.push(Problem {
+            path,
+            problem: problem.to_owned(),
+        });
     }
 
     fn value(&self, name: &str) -> Option<&'a Value> {
-        self.fields.and_then(|fields| fields.get(name)).filter(|value| !value.is_null())
+        self.fields
+            .and_then(|fields| fields.get(name))
+            .filter(|value| !value.is_null())
     }
 
     fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<T> {
@@ -49,7 +58,11 @@ impl<'a> Reader<'a> {
             self.problem(name, "must be an object");
             return None;
         };
-        read(&mut Reader { fields: Some(fields), path, problems: self.problems })
+        read(&mut Reader {
+            fields: Some(fields),
+            path,
+            problems: self.problems,
+        })
     }
 
     fn only(&mut self, known: &[&str]) {
@@ -61,7 +74,10 @@ impl<'a> Reader<'a> {
             .cloned()
             .collect();
         for name in unknown {
-            self.problem(&name, &format!("is not a setting; expected one of {}", known.join(", ")));
+            self.problem(
+                &name,
+                &format!("is not a setting; expected one of {}", known.join(", ")),
+            );
         }
     }
 
@@ -83,7 +99,10 @@ impl<'a> Reader<'a> {
 
     fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value);
         if found.is_none() {
             let expected: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             self.problem(name, &format!("must be one of {}", expected.join(", ")));
@@ -93,7 +112,8 @@ impl<'a> Reader<'a> {
 
     fn url(&mut self, name: &str) -> Option<String> {
         let text = self.text(name)?;
-        let is_http = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let is_http = url::Url::parse(&text)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !is_http {
             self.problem(name, "must be an http or https address");
             return None;
@@ -105,13 +125,18 @@ impl<'a> Reader<'a> {
         let text = self.text(name)?;
         let reference = SecretRef::parse(&text);
         if reference.is_none() {
-            self.problem(name, "must be a reference: env:NAME, ssm:/name or secretsmanager:id");
+            self.problem(
+                name,
+                "must be a reference: env:NAME, ssm:/name or secretsmanager:id",
+            );
         }
         reference
     }
 
     fn share(&mut self, name: &str, default: f64) -> Option<f64> {
-        let Some(value) = self.value(name) else { return Some(default) };
+        let Some(value) = self.value(name) else {
+            return Some(default);
+        };
         let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
         if share.is_none() {
             self.problem(name, "must be a number from 0 to 1");
@@ -143,7 +168,16 @@ impl<'a> Reader<'a> {
 
 pub(super) fn settings(reader: &mut Reader<'_>) -> Option<Settings> {
     reader.only(&[
-        "org", "thresholds", "billing", "zendesk", "intercom", "github", "model", "slack", "tracker", "rca",
+        "org",
+        "thresholds",
+        "billing",
+        "zendesk",
+        "intercom",
+        "github",
+        "model",
+        "slack",
+        "tracker",
+        "rca",
     ]);
     let org = org(reader);
     let thresholds = reader.object("thresholds", thresholds).unwrap_or_default();
@@ -155,7 +189,18 @@ pub(super) fn settings(reader: &mut Reader<'_>) -> Option<Settings> {
     let slack = reader.object("slack", slack);
     let tracker = reader.object("tracker", tracker);
     let rca = reader.object("rca", rca).unwrap_or_default();
-    Some(Settings { org: org?, thresholds, billing, zendesk, intercom, github, model, slack, tracker, rca })
+    Some(Settings {
+        org: org?,
+        thresholds,
+        billing,
+        zendesk,
+        intercom,
+        github,
+        model,
+        slack,
+        tracker,
+        rca,
+    })
 }
 
 fn org(reader: &mut Reader<'_>) -> Option<OrgId> {
@@ -174,7 +219,10 @@ fn thresholds(reader: &mut Reader<'_>) -> Option<Thresholds> {
     let default = Thresholds::default();
     let ai_confidence = reader.share("ai_confidence", default.ai_confidence);
     let location_confidence = reader.share("location_confidence", default.location_confidence);
-    Some(Thresholds { ai_confidence: ai_confidence?, location_confidence: location_confidence? })
+    Some(Thresholds {
+        ai_confidence: ai_confidence?,
+        location_confidence: location_confidence?,
+    })
 }
 
 fn billing(reader: &mut Reader<'_>) -> Option<Billing> {
@@ -192,11 +240,22 @@ fn billing(reader: &mut Reader<'_>) -> Option<Billing> {
             zone
         }
     };
-    Some(Billing { mapped_bug_cap, included, time_zone: time_zone?, token_cap })
+    Some(Billing {
+        mapped_bug_cap,
+        included,
+        time_zone: time_zone?,
+        token_cap,
+    })
 }
 
 fn zendesk(reader: &mut Reader<'_>) -> Option<Zendesk> {
-    reader.only(&["base_url", "signing_secret", "email", "api_token", "integration_user_id"]);
+    reader.only(&[
+        "base_url",
+        "signing_secret",
+        "email",
+        "api_token",
+        "integration_user_id",
+    ]);
     let base_url = reader.url("base_url");
     let signing_secret = reader.secret("signing_secret");
     let email = reader.text("email");
@@ -226,12 +285,27 @@ fn intercom(reader: &mut Reader<'_>) -> Option<Intercom> {
 }
 
 fn github(reader: &mut Reader<'_>) -> Option<Github> {
-    reader.only(&["api_url", "token", "app_id", "installation_id", "private_key", "webhook_secret", "repos"]);
+    reader.only(&[
+        "api_url",
+        "token",
+        "app_id",
+        "installation_id",
+        "private_key",
+        "webhook_secret",
+        "repos",
+    ]);
     let api_url = reader.url("api_url");
     let auth = github_auth(reader);
-    let webhook_secret = reader.value("webhook_secret").and_then(|_| reader.secret("webhook_secret"));
+    let webhook_secret = reader
+        .value("webhook_secret")
+        .and_then(|_| reader.secret("webhook_secret"));
     let repos = repos(reader);
-    Some(Github { api_url: api_url?, auth: auth?, webhook_secret, repos: repos? })
+    Some(Github {
+        api_url: api_url?,
+        auth: auth?,
+        webhook_secret,
+        repos: repos?,
+    })
 }
 
 fn github_auth(reader: &mut Reader<'_>) -> Option<GithubAuth> {
@@ -241,11 +315,19 @@ fn github_auth(reader: &mut Reader<'_>) -> Option<GithubAuth> {
     let app_id = reader.text("app_id");
     let installation_id = reader.text("installation_id");
     let private_key = reader.secret("private_key");
-    Some(GithubAuth::App { app_id: app_id?, installation_id: installation_id?, private_key: private_key? })
+    Some(GithubAuth::App {
+        app_id: app_id?,
+        installation_id: installation_id?,
+        private_key: private_key?,
+    })
 }
 
 fn repos(reader: &mut Reader<'_>) -> Option<Vec<RepoName>> {
-    let Some(list) = reader.value("repos").and_then(Value::as_array).filter(|list| !list.is_empty()) else {
+    let Some(list) = reader
+        .value("repos")
+        .and_then(Value::as_array)
+        .filter(|list| !list.is_empty())
+    else {
         reader.problem("repos", "must be a list of owner/name with at least one");
         return None;
     };
@@ -259,8 +341,11 @@ fn repos(reader: &mut Reader<'_>) -> Option<Vec<RepoName>> {
 
 fn model(reader: &mut Reader<'_>) -> Option<Model> {
     reader.only(&["provider", "base_url", "api_key", "name"]);
-    let kinds =
-        [("anthropic", ModelKind::Anthropic), ("openai", ModelKind::OpenAi), ("bedrock", ModelKind::Bedrock)];
+    let kinds = [
+        ("anthropic", ModelKind::Anthropic),
+        ("openai", ModelKind::OpenAi),
+        ("bedrock", ModelKind::Bedrock),
+    ];
     let kind = reader.word("provider", &kinds);
     let base_url = match kind {
         Some(ModelKind::Bedrock) if reader.value("base_url").is_none() => Some(String::new()),
@@ -271,7 +356,12 @@ fn model(reader: &mut Reader<'_>) -> Option<Model> {
         _ => Some(reader.secret("api_key")?),
     };
     let name = reader.text("name");
-    Some(Model { kind: kind?, base_url: base_url?, api_key, name: name? })
+    Some(Model {
+        kind: kind?,
+        base_url: base_url?,
+        api_key,
+        name: name?,
+    })
 }
 
 fn slack(reader: &mut Reader<'_>) -> Option<Slack> {
@@ -279,7 +369,11 @@ fn slack(reader: &mut Reader<'_>) -> Option<Slack> {
     let api_url = reader.url("api_url");
     let bot_token = reader.secret("bot_token");
     let channel = reader.text("channel");
-    Some(Slack { api_url: api_url?, bot_token: bot_token?, channel: channel? })
+    Some(Slack {
+        api_url: api_url?,
+        bot_token: bot_token?,
+        channel: channel?,
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -290,14 +384,22 @@ enum TrackerKind {
 }
 
 fn tracker(reader: &mut Reader<'_>) -> Option<Tracker> {
-    let kinds = [("linear", TrackerKind::Linear), ("jira", TrackerKind::Jira), ("github", TrackerKind::Github)];
+    let kinds = [
+        ("linear", TrackerKind::Linear),
+        ("jira", TrackerKind::Jira),
+        ("github", TrackerKind::Github),
+    ];
     match reader.word("kind", &kinds)? {
         TrackerKind::Linear => {
             reader.only(&["kind", "api_url", "api_key", "team_id"]);
             let api_url = reader.url("api_url");
             let api_key = reader.secret("api_key");
             let team_id = reader.text("team_id");
-            Some(Tracker::Linear { api_url: api_url?, api_key: api_key?, team_id: team_id? })
+            Some(Tracker::Linear {
+                api_url: api_url?,
+                api_key: api_key?,
+                team_id: team_id?,
+            })
         }
         TrackerKind::Jira => {
             reader.only(&["kind", "api_url", "email", "api_token", "project", "issue_type"]);
@@ -344,5 +446,8 @@ fn rca(reader: &mut Reader<'_>) -> Option<Rca> {
         None => Some(false),
         Some(_) => reader.word("visibility", &[("internal", false), ("public", true)]),
     };
-    Some(Rca { publish: publish?, public: public? })
+    Some(Rca {
+        publish: publish?,
+        public: public?,
+    })
 }

@@ -33,7 +33,11 @@ impl<T> Acted<T> {
 
     /// The same effect with another result to record, made from the receipt.
     pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Acted<U> {
-        Acted { claim: self.claim, receipt: to(self.receipt), external_id: self.external_id }
+        Acted {
+            claim: self.claim,
+            receipt: to(self.receipt),
+            external_id: self.external_id,
+        }
     }
 
     /// Notes the provider's id of the effect, for people and for the reconciliation.
@@ -59,7 +63,11 @@ impl Claim {
             };
             match effect.run(&act, may_have_sent).await {
                 Ran::Adopted(receipt) | Ran::Sent(Outcome::Done(receipt)) => {
-                    return Ok(Acted { claim: self, receipt, external_id: None });
+                    return Ok(Acted {
+                        claim: self,
+                        receipt,
+                        external_id: None,
+                    });
                 }
                 Ran::Sent(Outcome::Stale(intent)) => {
                     // What changed the token may have been an earlier attempt of ours: look before sending again.
@@ -74,12 +82,21 @@ impl Claim {
                 Ran::GivenUp(why) => return Err(self.refuse(why).await),
             }
         }
-        Err(self.release(&Why::new("intent_outdated", "the token changed under every restatement")).await)
+        Err(self
+            .release(&Why::new(
+                "intent_outdated",
+                "the token changed under every restatement",
+            ))
+            .await)
     }
 
     /// Takes a result that came from no outside effect: a decision, or something computed from records.
     pub fn decide<T>(self, result: T) -> Acted<T> {
-        Acted { claim: self, receipt: result, external_id: None }
+        Acted {
+            claim: self,
+            receipt: result,
+            external_id: None,
+        }
     }
 
     async fn refuse(self, why: Why) -> StageError {

@@ -101,7 +101,10 @@ impl Ledger {
                 (":intent", text(&work.intent)),
                 (":stage", text(&work.stage)),
                 (":message", text(&work.message)),
-                (":partition", text(unfinished_partition(Unfinished::Claimed, work.key.subject()))),
+                (
+                    ":partition",
+                    text(unfinished_partition(Unfinished::Claimed, work.key.subject())),
+                ),
             ]))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -112,21 +115,28 @@ impl Ledger {
             Write::Lost(item) => (item.unwrap_or_default(), false),
         };
         let Some(record) = Record::of(&item) else {
-            return Err(StageError::Unreadable { key: work.key.clone(), line: 0, column: 0 });
+            return Err(StageError::Unreadable {
+                key: work.key.clone(),
+                line: 0,
+                column: 0,
+            });
         };
         // A resend of a claim that had landed fails against its own write: the id on the row tells that it was us.
         if applied || record.attempt_id == attempt_id {
             return self.granted(record).await;
         }
         if record.content != work.content {
-            return Err(StageError::Conflict { key: work.key.clone() });
+            return Err(StageError::Conflict {
+                key: work.key.clone(),
+            });
         }
         match record.state {
             State::Sealed => Ok(Decision::Replay(Sealed::of(record))),
             State::Parked => Ok(Decision::Parked(Parked::of(record))),
-            State::Claimed | State::Receipt => {
-                Err(StageError::Busy { key: work.key.clone(), until_ms: record.lease_until })
-            }
+            State::Claimed | State::Receipt => Err(StageError::Busy {
+                key: work.key.clone(),
+                until_ms: record.lease_until,
+            }),
         }
     }
 

@@ -42,7 +42,9 @@ impl Ledger {
     /// [`StageError::Store`].
     pub async fn sealed(&self, key: &WorkKey) -> Result<Option<Sealed>, StageError> {
         let record = self.read(key).await?;
-        Ok(record.filter(|record| record.state == State::Sealed).map(Sealed::of))
+        Ok(record
+            .filter(|record| record.state == State::Sealed)
+            .map(Sealed::of))
     }
 
     /// Every record of a subject, by step: its whole life from one Query.
@@ -140,9 +142,10 @@ impl Ledger {
             .await;
         match update_answer(answer)? {
             Write::Applied(_) => Ok(true),
-            Write::Lost(item) => {
-                Ok(item.as_ref().and_then(Record::of).is_some_and(|record| record.attempt_id == attempt_id))
-            }
+            Write::Lost(item) => Ok(item
+                .as_ref()
+                .and_then(Record::of)
+                .is_some_and(|record| record.attempt_id == attempt_id)),
         }
     }
 
@@ -173,7 +176,10 @@ impl Ledger {
             ("message".to_owned(), text(message)),
             ("settled_at".to_owned(), now_ms.clone()),
             ("due_at".to_owned(), now_ms),
-            ("unfinished".to_owned(), text(unfinished_partition(Unfinished::Review, key.subject()))),
+            (
+                "unfinished".to_owned(),
+                text(unfinished_partition(Unfinished::Review, key.subject())),
+            ),
         ]);
         let answer = self
             .client

@@ -22,13 +22,21 @@ impl Park {
     /// Until a person says so.
     #[must_use]
     pub fn for_a_person(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), resume_at: None }
+        Self {
+            code,
+            detail: detail.into(),
+            resume_at: None,
+        }
     }
 
     /// Until that time; the sweep brings it back.
     #[must_use]
     pub fn until(code: &'static str, detail: impl Into<String>, resume_at: Millis) -> Self {
-        Self { code, detail: detail.into(), resume_at: Some(resume_at) }
+        Self {
+            code,
+            detail: detail.into(),
+            resume_at: Some(resume_at),
+        }
     }
 }
 
@@ -40,7 +48,10 @@ pub(super) struct FencedUpdate {
 
 impl FencedUpdate {
     pub(super) fn new(expression: &str, values: Item) -> Self {
-        Self { expression: expression.to_owned(), values }
+        Self {
+            expression: expression.to_owned(),
+            values,
+        }
     }
 }
 
@@ -95,17 +106,31 @@ impl Claim {
     /// The work is due again after the provider's own word, or after a backoff derived from the key.
     pub async fn release(self, why: &Why) -> StageError {
         let now_ms = self.ledger.now_ms();
-        let delay_ms = why.retry_after_ms.unwrap_or_else(|| self.ledger.timing.backoff_ms(&self.key, self.attempts));
+        let delay_ms = why
+            .retry_after_ms
+            .unwrap_or_else(|| self.ledger.timing.backoff_ms(&self.key, self.attempts));
         let at_ms = now_ms.saturating_add(delay_ms);
         // Only an attempt that follows clean ones leaves a clean row: an earlier request may still be in flight.
-        let clean = if self.may_have_sent { "" } else { ", clean_fence = :mine" };
+        let clean = if self.may_have_sent {
+            ""
+        } else {
+            ", clean_fence = :mine"
+        };
         let update = FencedUpdate::new(
             &format!("SET lease_until = :now, due_at = :due, detail = :detail, attempt_id = :attempt{clean}"),
-            values([(":now", number(now_ms)), (":due", number(at_ms)), (":detail", text(why.to_string()))])
-                .unwrap_or_default(),
+            values([
+                (":now", number(now_ms)),
+                (":due", number(at_ms)),
+                (":detail", text(why.to_string())),
+            ])
+            .unwrap_or_default(),
         );
         match self.ledger.write_fenced(&self.key, self.fence, update).await {
-            Ok(Fenced::Written) => StageError::Retry { key: self.key, why: why.to_string(), at_ms },
+            Ok(Fenced::Written) => StageError::Retry {
+                key: self.key,
+                why: why.to_string(),
+                at_ms,
+            },
             Ok(Fenced::Lost(record)) => taken_over(self.key, record, at_ms),
             Err(error) => error,
         }
@@ -114,7 +139,11 @@ impl Claim {
     /// Leaves the lease to run out, since a request may still land; the next attempt probes after it.
     pub(super) fn leave(self, why: &Why) -> StageError {
         let at_ms = self.ledger.timing.lease_until(self.ledger.deadline_ms);
-        StageError::Retry { key: self.key, why: why.to_string(), at_ms }
+        StageError::Retry {
+            key: self.key,
+            why: why.to_string(),
+            at_ms,
+        }
     }
 
     /// Records the work as waiting, with its reason.
@@ -159,13 +188,22 @@ impl<T: serde::Serialize> Acted<T> {
     ///
     /// # Errors
     /// [`StageError::Busy`] when another attempt has taken over; [`StageError::Store`].
-    pub async fn park_with(self, park: Park, companions: Vec<Companion>) -> Result<Joint<T, Parked>, StageError> {
+    pub async fn park_with(
+        self,
+        park: Park,
+        companions: Vec<Companion>,
+    ) -> Result<Joint<T, Parked>, StageError> {
         let now_ms = self.claim.ledger.now_ms();
         let body = super::seal::body_of(&self.claim.key, &self.receipt)?;
-        let kind = if park.resume_at.is_some() { Unfinished::Waiting } else { Unfinished::Review };
-        let mut set = "SET #state = :parked, reason = :reason, detail = :detail, body = :body, settled_at = :now, \
+        let kind = if park.resume_at.is_some() {
+            Unfinished::Waiting
+        } else {
+            Unfinished::Review
+        };
+        let mut set =
+            "SET #state = :parked, reason = :reason, detail = :detail, body = :body, settled_at = :now, \
             unfinished = :partition, due_at = :due, attempt_id = :attempt"
-            .to_owned();
+                .to_owned();
         let mut all = values([
             (":parked", text(State::Parked.as_str())),
             (":reason", text(park.code)),
@@ -173,7 +211,10 @@ impl<T: serde::Serialize> Acted<T> {
             (":body", text(body)),
             (":now", number(now_ms)),
             (":due", number(park.resume_at.unwrap_or(now_ms))),
-            (":partition", text(unfinished_partition(kind, self.claim.key.subject()))),
+            (
+                ":partition",
+                text(unfinished_partition(kind, self.claim.key.subject())),
+            ),
         ])
         .unwrap_or_default();
         if let Some(resume_at) = park.resume_at {
@@ -183,12 +224,20 @@ impl<T: serde::Serialize> Acted<T> {
             all.insert(":resume".to_owned(), number(resume_at));
         }
         set.push_str(" REMOVE lease_until");
-        let parked =
-            Parked { key: self.claim.key.clone(), reason: park.code.to_owned(), resume_at: park.resume_at };
-        self.settle(FencedUpdate::new(&set, all), companions, parked, |record| match record.state {
-            State::Parked => Some(Parked::of(record)),
-            State::Claimed | State::Sealed | State::Receipt => None,
-        })
+        let parked = Parked {
+            key: self.claim.key.clone(),
+            reason: park.code.to_owned(),
+            resume_at: park.resume_at,
+        };
+        self.settle(
+            FencedUpdate::new(&set, all),
+            companions,
+            parked,
+            |record| match record.state {
+                State::Parked => Some(Parked::of(record)),
+                State::Claimed | State::Sealed | State::Receipt => None,
+            },
+        )
         .await
     }
 }

@@ -10,7 +10,9 @@ use super::release::{Fenced, FencedUpdate, MINE, taken_over};
 use super::{Acted, Ledger, Sealed};
 use crate::error::StageError;
 use crate::record::{Record, State, Unfinished, unfinished_partition};
-use crate::store::{Item, StoreError, Transaction, Write, names, number, put_answer, text, transaction_answer, values};
+use crate::store::{
+    Item, StoreError, Transaction, Write, names, number, put_answer, text, transaction_answer, values,
+};
 use crate::work::WorkKey;
 
 /// How often a transaction is sent again because another write was under way on one of its items.
@@ -41,7 +43,12 @@ impl Companion {
     ///
     /// # Errors
     /// [`StoreError`] when the update cannot be built.
-    pub fn count(table: &str, key: Item, add: &[(&str, u64)], at_most: Option<(&str, u64)>) -> Result<Self, StoreError> {
+    pub fn count(
+        table: &str,
+        key: Item,
+        add: &[(&str, u64)],
+        at_most: Option<(&str, u64)>,
+    ) -> Result<Self, StoreError> {
         let mut update = Update::builder().table_name(table).set_key(Some(key));
         let mut parts = Vec::new();
         for (index, (attribute, by)) in add.iter().enumerate() {
@@ -52,7 +59,9 @@ impl Companion {
         }
         if let Some((attribute, limit)) = at_most {
             update = update
-                .condition_expression("(attribute_not_exists(#limited) AND :limit > :none) OR #limited < :limit")
+                .condition_expression(
+                    "(attribute_not_exists(#limited) AND :limit > :none) OR #limited < :limit",
+                )
                 .expression_attribute_names("#limited", attribute)
                 .expression_attribute_values(":none", number(0))
                 .expression_attribute_values(":limit", number(limit));
@@ -95,7 +104,11 @@ impl Companion {
 }
 
 fn unbuilt(error: &impl std::fmt::Display) -> StoreError {
-    StoreError { operation: "TransactWriteItems", code: "ConstructionFailure".to_owned(), detail: error.to_string() }
+    StoreError {
+        operation: "TransactWriteItems",
+        code: "ConstructionFailure".to_owned(),
+        detail: error.to_string(),
+    }
 }
 
 /// What a settlement with companions came to.
@@ -153,10 +166,15 @@ impl<T: Serialize> Acted<T> {
             external_id: self.external_id.clone(),
             first_claimed_at: self.claim.first_claimed_at,
         };
-        self.settle(FencedUpdate::new(&set, all), companions, sealed, |record| match record.state {
-            State::Sealed => Some(Sealed::of(record)),
-            State::Claimed | State::Parked | State::Receipt => None,
-        })
+        self.settle(
+            FencedUpdate::new(&set, all),
+            companions,
+            sealed,
+            |record| match record.state {
+                State::Sealed => Some(Sealed::of(record)),
+                State::Claimed | State::Parked | State::Receipt => None,
+            },
+        )
         .await
     }
 
@@ -175,11 +193,19 @@ impl<T: Serialize> Acted<T> {
                 Fenced::Lost(record) => record,
             }
         } else {
-            match claim.ledger.write_together(&claim.key, claim.fence, update, companions).await? {
+            match claim
+                .ledger
+                .write_together(&claim.key, claim.fence, update, companions)
+                .await?
+            {
                 Together::Written => return Ok(Joint::OnRecord(settled)),
                 Together::Lost(record) => record,
                 Together::Refused { companion, found } => {
-                    return Ok(Joint::Refused { acted: self, companion, found });
+                    return Ok(Joint::Refused {
+                        acted: self,
+                        companion,
+                        found,
+                    });
                 }
             }
         };
@@ -198,7 +224,10 @@ impl<T: Serialize> Acted<T> {
     async fn keep_receipt(&self) -> Result<(), StageError> {
         let claim = &self.claim;
         let ledger = &claim.ledger;
-        let key = WorkKey::new(claim.key.subject(), format!("{}#receipt#{}", claim.key.step(), claim.fence));
+        let key = WorkKey::new(
+            claim.key.subject(),
+            format!("{}#receipt#{}", claim.key.step(), claim.fence),
+        );
         let now_ms = number(ledger.now_ms());
         let (_, attempt) = ledger.fresh_id();
         let mut item = Ledger::row_key(&key);
@@ -209,7 +238,10 @@ impl<T: Serialize> Acted<T> {
             ("body".to_owned(), text(body_of(&claim.key, &self.receipt)?)),
             ("settled_at".to_owned(), now_ms.clone()),
             ("due_at".to_owned(), now_ms),
-            ("unfinished".to_owned(), text(unfinished_partition(Unfinished::Receipt, key.subject()))),
+            (
+                "unfinished".to_owned(),
+                text(unfinished_partition(Unfinished::Receipt, key.subject())),
+            ),
         ]);
         if let Some(external_id) = &self.external_id {
             item.insert("external_id".to_owned(), text(external_id));
@@ -297,23 +329,35 @@ impl Ledger {
 
 /// Reads the reasons in their order: our own row first, then the companions.
 fn judged(reasons: &[aws_sdk_dynamodb::types::CancellationReason], attempt_id: &str) -> Together {
-    let failed = |reason: &aws_sdk_dynamodb::types::CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    let failed = |reason: &aws_sdk_dynamodb::types::CancellationReason| {
+        reason.code() == Some("ConditionalCheckFailed")
+    };
     if let Some(own) = reasons.first().filter(|reason| failed(reason)) {
         return match own.item().and_then(Record::of) {
             Some(record) if record.attempt_id == attempt_id => Together::Written,
             other => Together::Lost(other),
         };
     }
-    let refused = reasons.iter().enumerate().skip(1).find(|(_, reason)| failed(reason));
+    let refused = reasons
+        .iter()
+        .enumerate()
+        .skip(1)
+        .find(|(_, reason)| failed(reason));
     match refused {
-        Some((index, reason)) => Together::Refused { companion: index - 1, found: reason.item().cloned() },
+        Some((index, reason)) => Together::Refused {
+            companion: index - 1,
+            found: reason.item().cloned(),
+        },
         None => Together::Lost(None),
     }
 }
 
 /// The store's own token takes at most 36 characters.
 fn token(attempt_id: &str) -> String {
-    crate::work::hash(&["token", attempt_id]).chars().take(36).collect()
+    crate::work::hash(&["token", attempt_id])
+        .chars()
+        .take(36)
+        .collect()
 }
 
 /// Most bytes of a record's body. Source: the store's item limit of 400 KB, less room for keys, intent and message.
@@ -321,12 +365,21 @@ const BODY_BYTES_MAX: usize = 350 * 1024;
 
 pub(super) fn body_of<T: Serialize>(key: &WorkKey, result: &T) -> Result<String, StageError> {
     let body = serde_json::to_value(result)
-        .map(|value| if value == Value::Null { String::new() } else { value.to_string() })
+        .map(|value| {
+            if value == Value::Null {
+                String::new()
+            } else {
+                value.to_string()
+            }
+        })
         .unwrap_or_default();
     if body.len() > BODY_BYTES_MAX {
         return Err(StageError::Poison {
             code: "result_too_large",
-            detail: format!("result exceeds {BODY_BYTES_MAX} bytes key=`{key}` bytes=`{}`", body.len()),
+            detail: format!(
+                "result exceeds {BODY_BYTES_MAX} bytes key=`{key}` bytes=`{}`",
+                body.len()
+            ),
         });
     }
     Ok(body)

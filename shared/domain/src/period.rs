@@ -1,0 +1,85 @@
+//! Billing periods: calendar months in the org's time zone, taken from the entry's own time.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// A calendar month, as `2026-11`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Period(String);
+
+impl Period {
+    /// The month of a time (ms since the Unix epoch) in a zone.
+    #[must_use]
+    pub fn of(at_ms: u64, zone: Tz) -> Self {
+        let at = i64::try_from(at_ms)
+            .ok()
+            .and_then(DateTime::<Utc>::from_timestamp_millis)
+            .unwrap_or_default();
+        let local = at.with_timezone(&zone);
+        Self(format!("{:04}-{:02}", local.year(), local.month()))
+    }
+
+    /// Reads `YYYY-MM`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        let is_year = year.len() == 4 && year.chars().all(|c| c.is_ascii_digit());
+        let is_month = month.len() == 2 && month.parse().is_ok_and(|month: u8| (1..=12).contains(&month));
+        (is_year && is_month).then(|| Self(text.to_owned()))
+    }
+
+    /// As `2026-11`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The month after it.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let (year, month) = self.0.split_once('-').unwrap_or(("1970", "01"));
+        let (year, month): (u32, u32) = (year.parse().unwrap_or(1970), month.parse().unwrap_or(1));
+        if month == 12 {
+            Self(format!("{:04}-01", year + 1))
+        } else {
+            Self(format!("{year:04}-{:02}", month + 1))
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_month_turns_at_the_orgs_own_midnight() {
+        // 2026-10-31T23:30:00Z is already November in Berlin and still October in New York.
+        let at_ms = 1_793_489_400_000;
+        assert_eq!(Period::of(at_ms, chrono_tz::UTC).as_str(), "2026-10");
+        assert_eq!(Period::of(at_ms, chrono_tz::Europe::Berlin).as_str(), "2026-11");
+        assert_eq!(
+            Period::of(at_ms, chrono_tz::America::New_York).as_str(),
+            "2026-10"
+        );
+    }
+
+    #[test]
+    fn december_is_followed_by_january() {
+        assert_eq!(
+            Period::parse("2026-12").map(|period| period.next()),
+            Period::parse("2027-01")
+        );
+        assert!(Period::parse("2026-13").is_none());
+        assert!(Period::parse("26-1").is_none());
+    }
+}

@@ -1,0 +1,172 @@
+//! A batch of messages to a partial response: what is settled is deleted, what is not comes back when it should.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::FutureExt;
+use ratchet_domain::message::Envelope;
+use ratchet_domain::stage::Stage;
+use ratchet_guard::clock::Millis;
+use ratchet_guard::{Disposition, Ledger, StageError, WorkKey};
+use thiserror::Error;
+
+use crate::queues::Queues;
+
+/// One invocation of a function.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The ledger, with this invocation's deadline in its leases.
+    pub ledger: Ledger,
+    /// The message as it stood in the queue: what a sweep sends again.
+    pub message: String,
+    /// The trace that the message belongs to.
+    pub trace: Option<String>,
+}
+
+/// A stage that a queue drives.
+pub trait QueueStage: Sync {
+    /// Which stage.
+    const STAGE: Stage;
+
+    /// Its ledger, without a deadline yet.
+    fn ledger(&self) -> &Ledger;
+
+    /// Its own queue and those that it passes on to.
+    fn queues(&self) -> &Queues;
+
+    /// The five moves.
+    fn handle(
+        &self,
+        invocation: &Invocation,
+        envelope: &Envelope,
+    ) -> impl Future<Output = Result<(), StageError>> + Send;
+}
+
+/// A batch that cannot be answered message by message; all of it comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BatchError {
+    /// An empty identifier in a partial response fails the whole batch, so none is answered for.
+    #[error("a message has no id, the batch comes back stage=`{0}`")]
+    NoMessageId(Stage),
+}
+
+/// Handles every message of the batch by itself: a panic or a failure of one touches no other.
+///
+/// # Errors
+/// [`BatchError`] when a message cannot be named in the response.
+pub async fn handle<S: QueueStage>(
+    stage: &S,
+    event: SqsEvent,
+    deadline_ms: Millis,
+) -> Result<SqsBatchResponse, BatchError> {
+    let mut response = SqsBatchResponse::default();
+    if event
+        .records
+        .iter()
+        .any(|message| message.message_id.as_deref().unwrap_or_default().is_empty())
+    {
+        return Err(BatchError::NoMessageId(S::STAGE));
+    }
+    let ledger = stage.ledger().until(deadline_ms);
+    for message in event.records {
+        if one(stage, &ledger, &message).await == Fate::ComesBack {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message.message_id.unwrap_or_default();
+            response.batch_item_failures.push(failure);
+        }
+    }
+    Ok(response)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Deleted,
+    ComesBack,
+}
+
+async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) -> Fate {
+    let started_ms = ledger.now_ms();
+    let body = message.body.as_deref().unwrap_or_default();
+    let outcome = AssertUnwindSafe(moves(stage, ledger, body)).catch_unwind().await;
+    let duration_ms = ledger.now_ms().saturating_sub(started_ms);
+    let error = match outcome {
+        Ok(Ok(())) => {
+            tracing::info!(stage = %S::STAGE, disposition = "settled", duration_ms, "message is settled");
+            return Fate::Deleted;
+        }
+        Ok(Err(error)) => error,
+        Err(_panic) => {
+            tracing::error!(stage = %S::STAGE, disposition = "retry", duration_ms, "stage panicked, its message comes back");
+            return comes_back(stage, ledger, message, None).await;
+        }
+    };
+    let disposition = error.disposition();
+    tracing::warn!(stage = %S::STAGE, ?disposition, duration_ms, "message is not done: {error}");
+    match disposition {
+        Disposition::Settled => Fate::Deleted,
+        Disposition::Busy { until_ms } => comes_back(stage, ledger, message, Some(until_ms)).await,
+        Disposition::Retry { at_ms, after_ms } => {
+            let at_ms = at_ms.or_else(|| after_ms.map(|after_ms| ledger.now_ms().saturating_add(after_ms)));
+            comes_back(stage, ledger, message, at_ms).await
+        }
+        Disposition::ParkMessage { code } => {
+            let parked = ledger
+                .park_message(S::STAGE.as_str(), body, code, &error.to_string())
+                .await;
+            match parked {
+                Ok(_) => Fate::Deleted,
+                Err(error) => {
+                    tracing::warn!(stage = %S::STAGE, "message could not be parked: {error}");
+                    comes_back(stage, ledger, message, None).await
+                }
+            }
+        }
+    }
+}
+
+async fn moves<S: QueueStage>(stage: &S, ledger: &Ledger, body: &str) -> Result<(), StageError> {
+    let envelope = Envelope::parse(S::STAGE, body).map_err(|error| StageError::Poison {
+        code: "unreadable_message",
+        detail: error.to_string(),
+    })?;
+    let invocation = Invocation {
+        ledger: ledger.clone(),
+        message: body.to_owned(),
+        trace: envelope.trace.clone(),
+    };
+    stage.handle(&invocation, &envelope).await
+}
+
+/// Sets when the message comes back: at that time, or after a backoff from how often it was received.
+async fn comes_back<S: QueueStage>(
+    stage: &S,
+    ledger: &Ledger,
+    message: &SqsMessage,
+    at_ms: Option<Millis>,
+) -> Fate {
+    let delay_ms = match at_ms {
+        Some(at_ms) => at_ms.saturating_sub(ledger.now_ms()),
+        None => {
+            let received = message
+                .attributes
+                .get("ApproximateReceiveCount")
+                .and_then(|count| count.parse().ok());
+            let key = WorkKey::new(
+                S::STAGE.as_str(),
+                message.message_id.as_deref().unwrap_or_default(),
+            );
+            ledger.timing().backoff_ms(&key, received.unwrap_or(1))
+        }
+    };
+    let receipt = message.receipt_handle.as_deref().unwrap_or_default();
+    // Whole seconds, rounded up: a message that comes a moment before its lease ends only costs another round.
+    if let Err(error) = stage
+        .queues()
+        .come_back(S::STAGE, receipt, delay_ms.div_ceil(1000))
+        .await
+    {
+        tracing::warn!(stage = %S::STAGE, "message keeps its queue's visibility: {error}");
+    }
+    Fate::ComesBack
+}

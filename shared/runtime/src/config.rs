@@ -1,0 +1,168 @@
+//! The environment, read once, with every missing or bad variable named in one error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ratchet_domain::stage::Stage;
+use ratchet_guard::timing::Timing;
+use thiserror::Error;
+
+/// The process's environment variables, read once.
+#[derive(Clone, Default)]
+pub struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// The variables of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self(std::env::vars().collect())
+    }
+
+    /// One variable; an empty one counts as missing.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Debug for Env {
+    /// Names only: values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Everything wrong with the environment, in one error.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("environment is not usable: {}", .problems.join("; "))]
+pub struct ConfigError {
+    /// One sentence a variable, which names it.
+    pub problems: Vec<String>,
+}
+
+/// Reads variables and remembers what was wrong; [`Reader::done`] tells it all at once.
+#[derive(Debug)]
+pub struct Reader<'e> {
+    env: &'e Env,
+    problems: Vec<String>,
+}
+
+impl<'e> Reader<'e> {
+    /// A reader of `env`.
+    #[must_use]
+    pub fn new(env: &'e Env) -> Self {
+        Self {
+            env,
+            problems: Vec::new(),
+        }
+    }
+
+    /// A text.
+    pub fn text(&mut self, name: &str) -> String {
+        match self.env.get(name) {
+            Some(value) => value.to_owned(),
+            None => {
+                self.problems.push(format!("{name} is missing"));
+                String::new()
+            }
+        }
+    }
+
+    /// A whole number, 0 or more: a count, or a duration in the unit that the name ends in.
+    pub fn number(&mut self, name: &str) -> u64 {
+        let Some(value) = self.env.get(name) else {
+            self.problems.push(format!("{name} is missing"));
+            return 0;
+        };
+        value.parse().unwrap_or_else(|_| {
+            self.problems
+                .push(format!("{name} must be a whole number, 0 or more"));
+            0
+        })
+    }
+
+    /// The URL of a stage's queue.
+    pub fn queue_url(&mut self, stage: Stage) -> (Stage, String) {
+        (stage, self.text(&stage.queue_url_variable()))
+    }
+
+    /// The guard's durations.
+    pub fn timing(&mut self) -> Timing {
+        let timing = Timing {
+            request_life_ms_max: self.number("REQUEST_LIFE_MAX_MS"),
+            lease_margin_ms: self.number("LEASE_MARGIN_MS"),
+            backoff_ms_base: self.number("BACKOFF_BASE_MS"),
+            backoff_ms_max: self.number("BACKOFF_MAX_MS"),
+            attempts_max: self.number("ATTEMPTS_MAX"),
+        };
+        if self.problems.is_empty() {
+            self.check(timing.check());
+        }
+        timing
+    }
+
+    /// Notes a rule between values that does not hold.
+    pub fn check<E: fmt::Display>(&mut self, rule: Result<(), E>) {
+        if let Err(error) = rule {
+            self.problems.push(error.to_string());
+        }
+    }
+
+    /// The value, if nothing was wrong.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem met since [`Reader::new`].
+    pub fn done<T>(self, value: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() {
+            Ok(value)
+        } else {
+            Err(ConfigError {
+                problems: self.problems,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_and_bad_variable_is_named_at_once() {
+        let env = Env::from_iter([("ATTEMPTS_MAX", "many"), ("LEDGER_TABLE", "")]);
+        let mut reader = Reader::new(&env);
+        reader.text("LEDGER_TABLE");
+        reader.timing();
+        let error = reader.done(()).unwrap_err().to_string();
+        for name in [
+            "LEDGER_TABLE",
+            "REQUEST_LIFE_MAX_MS",
+            "LEASE_MARGIN_MS",
+            "BACKOFF_BASE_MS",
+            "BACKOFF_MAX_MS",
+            "ATTEMPTS_MAX",
+        ] {
+            assert!(error.contains(name), "{name} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn a_debug_print_shows_no_value() {
+        let env = Env::from_iter([("API_KEY", "hunter2")]);
+        assert_eq!(format!("{env:?}"), r#"{"API_KEY"}"#);
+    }
+}

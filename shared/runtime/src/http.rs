@@ -1,0 +1,150 @@
+//! The providers' door: one HTTP client, bounded by its own timeout and by the invocation's deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use ratchet_guard::clock::{Clock, Millis};
+use ratchet_providers::transport::{Transport, TransportError};
+
+/// Largest answer that is read, in bytes. Reason: the function's memory; a repository's archive is the largest.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Header that carries a request's time limit from [`Deadlined`] to [`HttpTransport`]; it never leaves the process.
+const TIMEOUT_HEADER: &str = "x-ratchet-timeout-ms";
+
+/// The part of an invocation's remaining time that no request may use: room for the seal and the pass.
+const RESERVE_PART: u64 = 8;
+
+/// HTTP over rustls.
+#[derive(Debug, Clone)]
+pub struct HttpTransport(reqwest::Client);
+
+impl HttpTransport {
+    /// A client that follows no redirects, retries nothing, and trusts the system's certificates.
+    #[must_use]
+    pub fn new() -> Self {
+        // A second process-wide installation is refused and harmless.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .build()
+            .unwrap_or_default();
+        Self(client)
+    }
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let (mut parts, body) = request.into_parts();
+        let timeout = parts
+            .headers
+            .remove(TIMEOUT_HEADER)
+            .and_then(|value| value.to_str().ok().and_then(|text| text.parse().ok()))
+            .map(Duration::from_millis);
+        let mut request = self
+            .0
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body);
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout);
+        }
+        let mut answer = request.send().await.map_err(|error| told(&error))?;
+        let mut out = http::Response::builder().status(answer.status());
+        if let Some(headers) = out.headers_mut() {
+            headers.extend(answer.headers().clone());
+        }
+        let mut collected = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| told(&error))? {
+            if collected.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(TransportError::Lost(format!(
+                    "answer exceeds {ANSWER_BYTES_MAX} bytes"
+                )));
+            }
+            collected.extend_from_slice(&chunk);
+        }
+        out.body(collected.freeze())
+            .map_err(|_| TransportError::Lost("answer is not HTTP".to_owned()))
+    }
+}
+
+/// A refused connection and an address that does not resolve surely sent nothing; everything else may have.
+fn told(error: &reqwest::Error) -> TransportError {
+    if error.is_connect() || error.is_builder() {
+        return TransportError::NotSent("no connection".to_owned());
+    }
+    TransportError::Lost(
+        if error.is_timeout() {
+            "timeout"
+        } else {
+            "connection broke"
+        }
+        .to_owned(),
+    )
+}
+
+/// A transport within one invocation: it sends nothing that could not be answered before the invocation ends.
+///
+/// The check stands as close to the socket as it can: an attempt that was paused past its deadline and wakes up sends
+/// nothing more.
+#[derive(Clone)]
+pub struct Deadlined {
+    inner: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    deadline_ms: Millis,
+    timeout_ms: u64,
+}
+
+impl Deadlined {
+    /// `inner` for an invocation that ends at `deadline_ms`; no request waits longer than `timeout_ms`.
+    #[must_use]
+    pub fn new(
+        inner: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        deadline_ms: Millis,
+        timeout_ms: u64,
+    ) -> Self {
+        Self {
+            inner,
+            clock,
+            deadline_ms,
+            timeout_ms,
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for Deadlined {
+    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let left_ms = self.deadline_ms.saturating_sub(self.clock.now_ms());
+        let timeout_ms = self.timeout_ms.min(left_ms - left_ms / RESERVE_PART);
+        if timeout_ms == 0 {
+            return Err(TransportError::NotSent(
+                "the invocation's time is over".to_owned(),
+            ));
+        }
+        request
+            .headers_mut()
+            .insert(TIMEOUT_HEADER, http::HeaderValue::from(timeout_ms));
+        self.inner.send(request).await
+    }
+}
+
+impl std::fmt::Debug for Deadlined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deadlined")
+            .field("deadline_ms", &self.deadline_ms)
+            .field("timeout_ms", &self.timeout_ms)
+            .finish_non_exhaustive()
+    }
+}

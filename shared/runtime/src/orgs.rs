@@ -1,0 +1,204 @@
+//! The orgs' settings and secrets, read when first needed and kept for a while.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::ids::OrgId;
+use ratchet_domain::settings::{SecretRef, Settings};
+use ratchet_guard::StageError;
+use ratchet_guard::clock::{Clock, Millis};
+use ratchet_providers::secret::Secret;
+use thiserror::Error;
+
+use crate::config::Env;
+use crate::secrets::{SecretError, SecretSource};
+
+/// Settings that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OrgError {
+    /// Nobody put settings for it.
+    #[error("org has no settings org=`{0}`")]
+    Unknown(OrgId),
+    /// What is on record no longer validates; put it again.
+    #[error("settings on record do not validate, put them again org=`{org}` problems=`{problems}`")]
+    Invalid {
+        /// Whose.
+        org: OrgId,
+        /// How many problems.
+        problems: usize,
+    },
+    /// The table did not answer.
+    #[error("settings could not be read org=`{org}` code=`{code}`")]
+    Unread {
+        /// Whose.
+        org: OrgId,
+        /// The service's code.
+        code: String,
+    },
+    /// The provider that the work needs is not in the settings.
+    #[error("settings have no such provider org=`{org}` provider=`{provider}`")]
+    Absent {
+        /// Whose.
+        org: OrgId,
+        /// Which.
+        provider: &'static str,
+    },
+    /// A secret is missing.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl From<OrgError> for StageError {
+    /// An operator mends settings and secrets; until then the message waits, and nothing is lost.
+    fn from(error: OrgError) -> Self {
+        Self::NotRead {
+            why: format!("settings: {error}"),
+            retry_after_ms: None,
+        }
+    }
+}
+
+/// The settings of one org.
+#[derive(Debug, Clone)]
+struct Kept {
+    settings: Arc<Settings>,
+    until: Millis,
+}
+
+/// All orgs of the deployment.
+#[derive(Clone)]
+pub struct Orgs {
+    client: Client,
+    table: Arc<str>,
+    clock: Arc<dyn Clock>,
+    secrets: Arc<dyn SecretSource>,
+    cache_ms: u64,
+    env: Env,
+    kept: Arc<Mutex<BTreeMap<OrgId, Kept>>>,
+    kept_secrets: Arc<Mutex<BTreeMap<SecretRef, (Secret, Millis)>>>,
+}
+
+impl Orgs {
+    /// Orgs of `table`, kept for `cache_seconds`.
+    ///
+    /// **Shape** of a row: key `org` (S), `document` (S, the JSON as it was put), `version` (N, raised by every put).
+    #[must_use]
+    pub fn new(
+        client: Client,
+        table: impl Into<Arc<str>>,
+        clock: Arc<dyn Clock>,
+        secrets: Arc<dyn SecretSource>,
+        cache_seconds: u64,
+    ) -> Self {
+        Self {
+            client,
+            table: table.into(),
+            clock,
+            secrets,
+            cache_ms: cache_seconds.saturating_mul(1000),
+            env: Env::default(),
+            kept: Arc::default(),
+            kept_secrets: Arc::default(),
+        }
+    }
+
+    /// The same orgs, with `env:` references read from `env`.
+    #[must_use]
+    pub fn with_env(mut self, env: &Env) -> Self {
+        self.env = env.clone();
+        self
+    }
+
+    /// An org's settings.
+    ///
+    /// # Errors
+    /// [`OrgError`].
+    pub async fn settings(&self, org: &OrgId) -> Result<Arc<Settings>, OrgError> {
+        let now_ms = self.clock.now_ms();
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(org)
+            .cloned();
+        if let Some(kept) = kept.filter(|kept| kept.until > now_ms) {
+            return Ok(kept.settings);
+        }
+        let settings = Arc::new(self.read(org).await?);
+        let kept = Kept {
+            settings: Arc::clone(&settings),
+            until: now_ms.saturating_add(self.cache_ms),
+        };
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(org.clone(), kept);
+        Ok(settings)
+    }
+
+    async fn read(&self, org: &OrgId) -> Result<Settings, OrgError> {
+        let unread = |code: &str| OrgError::Unread {
+            org: org.clone(),
+            code: code.to_owned(),
+        };
+        let output = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .key("org", AttributeValue::S(org.to_string()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| unread(error.code().unwrap_or("NoAnswer")))?;
+        let item = output.item.ok_or_else(|| OrgError::Unknown(org.clone()))?;
+        let document = item
+            .get("document")
+            .and_then(|value| value.as_s().ok())
+            .and_then(|text| serde_json::from_str(text).ok())
+            .ok_or_else(|| OrgError::Invalid {
+                org: org.clone(),
+                problems: 1,
+            })?;
+        Settings::parse(&document).map_err(|problems| OrgError::Invalid {
+            org: org.clone(),
+            problems: problems.len(),
+        })
+    }
+
+    /// The secret behind a reference.
+    ///
+    /// # Errors
+    /// [`OrgError::Secret`].
+    pub async fn secret(&self, reference: &SecretRef) -> Result<Secret, OrgError> {
+        let now_ms = self.clock.now_ms();
+        let kept = self
+            .kept_secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(reference)
+            .cloned();
+        if let Some((secret, until)) = kept
+            && until > now_ms
+        {
+            return Ok(secret);
+        }
+        let secret = Secret::new(self.secrets.resolve(&self.env, reference).await?);
+        let until = now_ms.saturating_add(self.cache_ms);
+        self.kept_secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(reference.clone(), (secret.clone(), until));
+        Ok(secret)
+    }
+}
+
+impl std::fmt::Debug for Orgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Orgs")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
