@@ -1,0 +1,40 @@
+//! One violation for each ban of the root's `clippy.toml`, in its order.
+
+/// Clocks: a step's body never reads one.
+pub fn clocks() {
+    let _ = std::time::SystemTime::now();
+    let _ = std::time::Instant::now();
+    let _ = chrono::Utc::now();
+}
+
+/// The environment: read once, at cold start.
+pub fn environment() {
+    let _ = std::env::var("PATH");
+    let _ = std::env::var_os("PATH");
+}
+
+/// Waiting and work beside the handler.
+pub fn waiting() {
+    std::thread::sleep(std::time::Duration::ZERO);
+    let _ = std::thread::spawn(|| ());
+    drop(tokio::time::sleep(std::time::Duration::ZERO));
+    drop(tokio::spawn(std::future::ready(())));
+}
+
+/// Randomness.
+pub fn randomness() {
+    let _ = uuid::Uuid::new_v4();
+    let _ = uuid::Uuid::now_v7();
+    let _: u8 = rand::random();
+    let _ = rand::rng();
+}
+
+/// A ban also bites where the function is only named.
+pub fn by_name() -> fn() -> std::time::Instant {
+    std::time::Instant::now
+}
+
+/// Collections without an order.
+pub fn collections() -> (std::collections::HashMap<u8, u8>, std::collections::HashSet<u8>) {
+    Default::default()
+}

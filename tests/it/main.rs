@@ -1,0 +1,7 @@
+//! One test binary; each module is named by the property that it holds.
+
+mod bans;
+mod events;
+mod repository;
+mod template;
+mod tidy;

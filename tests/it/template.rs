@@ -1,0 +1,8 @@
+//! `infra/template.yaml` is the cloud; these tests hold it against the code and against the design's rules.
+
+mod alarms;
+pub(crate) mod cloud;
+mod environment;
+mod permissions;
+mod resources;
+mod timing;

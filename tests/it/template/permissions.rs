@@ -1,0 +1,295 @@
+//! One role a function, each with exactly what its function does; only `qualify` may write billing entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use ratchet_domain::stage::Stage;
+use serde_json::{Value, json};
+
+use super::cloud::{Cloud, MODEL, PROVIDER, list, pascal, target, text};
+
+/// What changes an item of a table.
+const WRITES: [&str; 8] = [
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
+    "dynamodb:PartiQLDelete",
+    "dynamodb:ImportTable",
+];
+
+/// What every step needs of the ledger: the guard never deletes and never scans.
+const LEDGER: [&str; 4] = [
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+];
+
+fn role_of(function: &Value) -> Result<String> {
+    function
+        .pointer("/Properties/Role")
+        .map(target)
+        .context("function without a role of its own")
+}
+
+fn statements(cloud: &Cloud, binary: &str) -> Result<Vec<Value>> {
+    let role = cloud.properties(&role_of(cloud.function(binary)?)?)?;
+    assert!(
+        role.get("ManagedPolicyArns").is_none(),
+        "{binary}: a managed policy hides what it grants"
+    );
+    let policies = list(role, "/Policies").into_iter();
+    Ok(policies
+        .flat_map(|policy| list(policy, "/PolicyDocument/Statement"))
+        .cloned()
+        .collect())
+}
+
+/// Every grant of a role as `action resource`.
+fn grants(cloud: &Cloud, binary: &str) -> Result<BTreeSet<String>> {
+    let mut grants = BTreeSet::new();
+    for statement in statements(cloud, binary)? {
+        assert_eq!(text(&statement, "/Effect"), Some("Allow"), "{binary}");
+        assert!(
+            statement.get("NotAction").is_none() && statement.get("NotResource").is_none(),
+            "{binary}"
+        );
+        for action in list(&statement, "/Action") {
+            for resource in list(&statement, "/Resource") {
+                grants.insert(format!("{} {}", target(action), target(resource)));
+            }
+        }
+    }
+    Ok(grants)
+}
+
+fn expected(binary: &str) -> BTreeSet<String> {
+    let mut grants = BTreeSet::new();
+    let mut grant = |actions: &[&str], resource: &str| {
+        grants.extend(actions.iter().map(|action| format!("{action} {resource}")));
+    };
+    grant(
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        &format!("{}LogGroup", pascal(binary)),
+    );
+    grant(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*");
+    grant(&["dynamodb:GetItem"], "SettingsTable");
+    if binary == "webhook" || binary == "reconcile" || PROVIDER.contains(&binary) {
+        let here = "AWS::Region:AWS::AccountId";
+        for action in ["ssm:GetParameter", "secretsmanager:GetSecretValue"] {
+            grant(
+                &[action],
+                &format!("arn:AWS::Partition:ssm:{here}:parameterSecretsPath/*"),
+            );
+            grant(
+                &[action],
+                &format!("arn:AWS::Partition:secretsmanager:{here}:secret:SecretsPath/*"),
+            );
+        }
+    }
+    match binary {
+        "webhook" => {
+            grant(&["dynamodb:PutItem", "dynamodb:UpdateItem"], "EventsTable");
+            grant(&["sqs:SendMessage"], "ExtractQueue");
+        }
+        "replay" => {
+            grant(&LEDGER, "EventsTable");
+            grant(&LEDGER, "LedgerTable");
+            grant(&["dynamodb:Query"], "EventsTable/index/unfinished");
+            grant(&["dynamodb:Query"], "LedgerTable/index/unfinished");
+            for stage in Stage::ALL.map(Stage::as_str) {
+                grant(&["sqs:SendMessage"], &format!("{}Queue", pascal(stage)));
+                let dlq = format!("{}Dlq", pascal(stage));
+                grant(
+                    &[
+                        "sqs:StartMessageMoveTask",
+                        "sqs:ListMessageMoveTasks",
+                        "sqs:CancelMessageMoveTask",
+                    ],
+                    &dlq,
+                );
+                grant(
+                    &[
+                        "sqs:ReceiveMessage",
+                        "sqs:DeleteMessage",
+                        "sqs:GetQueueAttributes",
+                    ],
+                    &dlq,
+                );
+            }
+        }
+        "reconcile" => {
+            grant(&LEDGER, "EventsTable");
+            grant(&LEDGER, "LedgerTable");
+            grant(&["dynamodb:GetItem", "dynamodb:Query"], "UsageTable");
+            grant(&["dynamodb:Scan"], "SettingsTable");
+            grant(&["sqs:SendMessage"], "ExtractQueue");
+        }
+        stage => {
+            grant(&LEDGER, "LedgerTable");
+            let own = format!("{}Queue", pascal(stage));
+            grant(
+                &[
+                    "sqs:ReceiveMessage",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                ],
+                &own,
+            );
+            grant(&["sqs:ChangeMessageVisibility"], &own);
+            let next = Stage::ALL
+                .map(Stage::as_str)
+                .into_iter()
+                .skip_while(|other| *other != stage)
+                .nth(1);
+            if let Some(next) = next {
+                grant(&["sqs:SendMessage"], &format!("{}Queue", pascal(next)));
+            }
+            if stage == "extract" {
+                grant(&["dynamodb:UpdateItem"], "EventsTable");
+            }
+            if stage == "qualify" {
+                grant(
+                    &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                    "UsageTable",
+                );
+            }
+            if MODEL.contains(&stage) {
+                grant(&["dynamodb:PutItem"], "UsageTable");
+            }
+        }
+    }
+    grants
+}
+
+#[test]
+fn each_function_may_do_what_it_does_and_nothing_else() -> Result<()> {
+    let cloud = Cloud::read()?;
+    for binary in cloud.functions()?.into_keys() {
+        assert_eq!(grants(&cloud, binary)?, expected(binary), "{binary}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_function_has_a_role_that_nothing_else_can_take() -> Result<()> {
+    let cloud = Cloud::read()?;
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    for (binary, function) in cloud.functions()? {
+        assert!(
+            function.pointer("/Properties/Policies").is_none(),
+            "{binary}: grants belong into its role"
+        );
+        let role = role_of(function)?;
+        let trusted = list(cloud.properties(&role)?, "/AssumeRolePolicyDocument/Statement");
+        let [trust] = trusted.as_slice() else {
+            panic!("{role} has {} trust statements", trusted.len())
+        };
+        assert_eq!(
+            trust.pointer("/Principal"),
+            Some(&json!({"Service": "lambda.amazonaws.com"})),
+            "{role}"
+        );
+        assert_eq!(owners.insert(role, binary), None, "{binary} shares its role");
+    }
+    let roles: BTreeSet<&str> = cloud.resources("AWS::IAM::Role").into_keys().collect();
+    assert_eq!(owners.keys().map(String::as_str).collect::<BTreeSet<_>>(), roles);
+    for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"] {
+        assert!(
+            cloud.resources(kind).is_empty(),
+            "a {kind} adds grants from outside the roles"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_granted_by_a_wildcard() -> Result<()> {
+    let cloud = Cloud::read()?;
+    for binary in cloud.functions()?.into_keys() {
+        for grant in grants(&cloud, binary)? {
+            let (action, resource) = grant.split_once(' ').context("a grant has two words")?;
+            assert!(!action.contains('*'), "{binary}: {grant}");
+            // Traces have no resource to name; secrets are named by their path.
+            let whole_path = resource.ends_with("SecretsPath/*");
+            assert!(
+                !resource.contains('*') || action.starts_with("xray:") || whole_path,
+                "{binary}: {grant}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The functions whose role may write a billing entry, by every statement of every role.
+fn may_bill(cloud: &Cloud) -> Result<BTreeSet<String>> {
+    let mut may = BTreeSet::new();
+    for binary in cloud.functions()?.into_keys() {
+        for statement in statements(cloud, binary)? {
+            let actions: Vec<String> = list(&statement, "/Action").into_iter().map(target).collect();
+            let writes = actions
+                .iter()
+                .any(|action| action.contains('*') || WRITES.contains(&action.as_str()));
+            let resources: Vec<String> = list(&statement, "/Resource").into_iter().map(target).collect();
+            let reaches = |id: &String| {
+                id.starts_with("UsageTable") || (id.contains('*') && !id.contains("SecretsPath"))
+            };
+            if writes && resources.iter().any(reaches) && !holds_to_tokens(&statement) {
+                may.insert(binary.to_owned());
+            }
+        }
+    }
+    Ok(may)
+}
+
+/// Whether a statement's condition leaves out every bill.
+/// A bill's key is `<org>#<period>`: one `#`, for no org's id has one. A pattern with two matches none of them, not
+/// even the bills of an org by the name of `tokens`.
+fn holds_to_tokens(statement: &Value) -> bool {
+    let condition = statement.pointer("/Condition").cloned().unwrap_or_default();
+    let patterns = list(&condition, "/ForAllValues:StringLike/dynamodb:LeadingKeys");
+    // `ForAllValues` alone is true of a request that names no key at all.
+    let keys_present = text(&condition, "/Null/dynamodb:LeadingKeys") == Some("false");
+    let two_marks = |pattern: &&Value| {
+        pattern
+            .as_str()
+            .is_some_and(|pattern| pattern.starts_with("tokens#") && pattern.matches('#').count() == 2)
+    };
+    keys_present && !patterns.is_empty() && patterns.iter().all(two_marks)
+}
+
+#[test]
+fn only_qualify_may_write_a_billing_entry() -> Result<()> {
+    assert_eq!(may_bill(&Cloud::read()?)?, BTreeSet::from(["qualify".to_owned()]));
+    Ok(())
+}
+
+#[test]
+fn a_role_that_could_write_a_billing_entry_is_found_out() -> Result<()> {
+    let file = crate::repository::read("infra/template.yaml")?;
+    let both = BTreeSet::from(["extract".to_owned(), "qualify".to_owned()]);
+    for (from, to) in [
+        ("\"tokens#*#*\"", "\"tokens#*\""),
+        ("\"tokens#*#*\"", "\"*\""),
+        (
+            "dynamodb:LeadingKeys: \"false\"",
+            "dynamodb:LeadingKeys: \"true\"",
+        ),
+        ("ForAllValues:StringLike", "ForAllValues:StringNotLike"),
+        (
+            "Resource: [!GetAtt EventsTable.Arn]\n              - Sid: CountTokens",
+            "Resource: [!GetAtt UsageTable.Arn]\n              - Sid: CountTokens",
+        ),
+    ] {
+        assert!(file.contains(from), "nothing to break: {from}");
+        assert_eq!(
+            may_bill(&Cloud::parse(&file.replacen(from, to, 1))?)?,
+            both,
+            "{from} -> {to}"
+        );
+    }
+    Ok(())
+}
