@@ -66,13 +66,82 @@ pub struct Waiting {
     pub received_at: Millis,
 }
 
-/// The events' table.
+/// The events' table, for a stage that consumes what was handed over.
 #[derive(Clone)]
-pub struct Intake {
+pub struct Events {
     client: Client,
     table: Arc<str>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn AttemptIds>,
+}
+
+impl Events {
+    /// Events in `table`.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        table: impl Into<Arc<str>>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn AttemptIds>,
+    ) -> Self {
+        Self {
+            client,
+            table: table.into(),
+            clock,
+            ids,
+        }
+    }
+
+    /// Notes that a stage has the event's work on record: nobody hands it over any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn consume(&self, key: &str) -> Result<(), StoreError> {
+        let answer = self
+            .update(
+                key,
+                "attribute_exists(#event) AND attribute_not_exists(consumed_at)",
+            )
+            .set_expression_attribute_names(names([("#event", "event")]))
+            .update_expression("SET consumed_at = :now, attempt_id = :attempt REMOVE unfinished, due_at")
+            .set_expression_attribute_values(values([
+                (":now", number(self.clock.now_ms())),
+                (":attempt", text(self.ids.fresh())),
+            ]))
+            .send()
+            .await;
+        match update_answer(answer)? {
+            // Lost: it was consumed before, perhaps by the first send of this very write.
+            Write::Applied(_) | Write::Lost(_) => Ok(()),
+        }
+    }
+
+    fn update(
+        &self,
+        key: &str,
+        condition: &str,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&*self.table)
+            .key("event", text(key))
+            .condition_expression(condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The events' table, for the intake: it records and hands over.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    events: Events,
     hand_over_ms: u64,
     ttl_seconds: u64,
 }
@@ -104,12 +173,13 @@ impl Intake {
     /// # Errors
     /// [`StoreError`]; the event must not be acknowledged then.
     pub async fn admit(&self, event: &Event) -> Result<Admission, StoreError> {
-        let now_ms = self.clock.now_ms();
-        let attempt_id = self.ids.fresh();
+        let now_ms = self.events.clock.now_ms();
+        let attempt_id = self.events.ids.fresh();
         let answer = self
+            .events
             .client
             .put_item()
-            .table_name(&*self.table)
+            .table_name(&*self.events.table)
             .set_item(Some(self.row(event, &attempt_id, now_ms)))
             .condition_expression("attribute_not_exists(#event) OR #ttl < :now_s")
             .set_expression_attribute_names(names([("#event", "event"), ("#ttl", "ttl")]))
@@ -165,21 +235,24 @@ impl Intake {
         ])
     }
 
-    /// Takes an ended hand-over lease, if it still ends at `until` and nobody has consumed the event.
+    /// Takes a hand-over lease that ended at `until`, if it still does and nobody has consumed the event.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn take_over(&self, key: &str, until: Millis) -> Result<Admission, StoreError> {
-        let attempt_id = self.ids.fresh();
-        let next = number(self.clock.now_ms().saturating_add(self.hand_over_ms));
+        let attempt_id = self.events.ids.fresh();
+        let now_ms = self.events.clock.now_ms();
+        let next = number(now_ms.saturating_add(self.hand_over_ms));
         let answer = self
+            .events
             .update(
                 key,
-                "hand_over_until = :until AND attribute_not_exists(consumed_at)",
+                "hand_over_until = :until AND hand_over_until <= :now AND attribute_not_exists(consumed_at)",
             )
             .update_expression("SET hand_over_until = :next, due_at = :next, attempt_id = :attempt")
             .set_expression_attribute_values(values([
                 (":until", number(until)),
+                (":now", number(now_ms)),
                 (":next", next),
                 (":attempt", text(&attempt_id)),
             ]))
@@ -199,8 +272,9 @@ impl Intake {
     /// # Errors
     /// [`StoreError`]; the lease then runs out by itself.
     pub async fn give_back(&self, hand_over: HandOver) -> Result<(), StoreError> {
-        let attempt_id = self.ids.fresh();
+        let attempt_id = self.events.ids.fresh();
         let answer = self
+            .events
             .update(
                 &hand_over.key,
                 "attempt_id = :mine AND attribute_not_exists(consumed_at)",
@@ -208,7 +282,7 @@ impl Intake {
             .update_expression("SET hand_over_until = :now, due_at = :now, attempt_id = :attempt")
             .set_expression_attribute_values(values([
                 (":mine", text(&hand_over.attempt_id)),
-                (":now", number(self.clock.now_ms())),
+                (":now", number(self.events.clock.now_ms())),
                 (":attempt", text(&attempt_id)),
             ]))
             .send()
@@ -217,43 +291,6 @@ impl Intake {
             // Lost: another delivery has it, or a stage has consumed it. Either way it is not lost.
             Write::Applied(_) | Write::Lost(_) => Ok(()),
         }
-    }
-
-    /// Notes that a stage has the event's work on record: nobody hands it over any more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn consume(&self, key: &str) -> Result<(), StoreError> {
-        let answer = self
-            .update(
-                key,
-                "attribute_exists(#event) AND attribute_not_exists(consumed_at)",
-            )
-            .set_expression_attribute_names(names([("#event", "event")]))
-            .update_expression("SET consumed_at = :now, attempt_id = :attempt REMOVE unfinished, due_at")
-            .set_expression_attribute_values(values([
-                (":now", number(self.clock.now_ms())),
-                (":attempt", text(self.ids.fresh())),
-            ]))
-            .send()
-            .await;
-        match update_answer(answer)? {
-            // Lost: it was consumed before, perhaps by the first send of this very write.
-            Write::Applied(_) | Write::Lost(_) => Ok(()),
-        }
-    }
-
-    fn update(
-        &self,
-        key: &str,
-        condition: &str,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .key("event", text(key))
-            .condition_expression(condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
     /// Events of one shard whose hand-over lease ended before `due_until` and that nobody has consumed.
@@ -267,9 +304,10 @@ impl Intake {
         start: Option<Item>,
     ) -> Result<(Vec<Waiting>, Option<Item>), StoreError> {
         let output = self
+            .events
             .client
             .query()
-            .table_name(&*self.table)
+            .table_name(&*self.events.table)
             .index_name(UNFINISHED_INDEX)
             .key_condition_expression("unfinished = :partition AND due_at <= :due")
             .set_expression_attribute_values(values([
@@ -283,14 +321,6 @@ impl Intake {
             .map_err(|error| StoreError::of("Query", &error))?;
         let waiting = output.items().iter().filter_map(waiting).collect();
         Ok((waiting, output.last_evaluated_key))
-    }
-}
-
-impl std::fmt::Debug for Intake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake")
-            .field("table", &self.table)
-            .finish_non_exhaustive()
     }
 }
 
