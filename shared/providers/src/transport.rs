@@ -16,6 +16,9 @@ pub enum TransportError {
     /// The request left and no answer came back: it may have landed, or may still land.
     #[error("answer was lost: {0}")]
     Lost(String),
+    /// The request was answered, with more than the caller reads ([`AnswerBytesMax`], in bytes).
+    #[error("answer is over the limit limit=`{0}`")]
+    TooLarge(usize),
 }
 
 /// Sends one request and waits for its whole answer.
@@ -28,3 +31,10 @@ pub trait Transport: Send + Sync {
     /// [`TransportError::Lost`].
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError>;
 }
+
+/// Largest answer that the caller reads, in bytes.
+///
+/// Every request carries one among its extensions. A transport that stops reading there saves the memory; the caller
+/// checks in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerBytesMax(pub usize);
