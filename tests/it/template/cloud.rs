@@ -2,7 +2,7 @@
 //!
 //! CloudFormation's short forms are spelt out: `!Ref X` is `{"Ref": "X"}`, every other tag `{"Fn::<tag>": ..}`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
@@ -84,15 +84,9 @@ impl Cloud {
             .with_context(|| format!("no such number binary=`{binary}` variable=`{variable}`"))
     }
 
-    /// Everything that the outputs refer to.
-    pub(crate) fn outputs(&self) -> BTreeSet<String> {
-        let outputs = self.0.pointer("/Outputs").and_then(Value::as_object);
-        outputs
-            .into_iter()
-            .flatten()
-            .filter_map(|(_, output)| output.get("Value"))
-            .map(target)
-            .collect()
+    /// One output's value.
+    pub(crate) fn output(&self, name: &str) -> Option<&Value> {
+        self.0.pointer(&format!("/Outputs/{name}/Value"))
     }
 
     fn all(&self) -> impl Iterator<Item = (&String, &Value)> {

@@ -236,11 +236,17 @@ fn every_path_and_method_reaches_the_webhook() -> Result<()> {
 #[test]
 fn outputs_name_every_table_and_queue() -> Result<()> {
     let cloud = Cloud::read()?;
-    let outputs = cloud.outputs();
-    let mut needed: Vec<&str> = cloud.resources("AWS::DynamoDB::Table").into_keys().collect();
-    needed.extend(cloud.resources("AWS::SQS::Queue").into_keys());
-    for id in needed {
-        assert!(outputs.contains(id), "no output for id=`{id}`");
+    for id in cloud.resources("AWS::DynamoDB::Table").into_keys() {
+        assert_eq!(cloud.output(id), Some(&json!({"Ref": id})), "{id}");
+    }
+    for id in cloud.resources("AWS::SQS::Queue").into_keys() {
+        assert_eq!(
+            cloud.output(&format!("{id}Url")),
+            Some(&json!({"Ref": id})),
+            "{id}"
+        );
+        let arn = json!({"Fn::GetAtt": format!("{id}.Arn")});
+        assert_eq!(cloud.output(&format!("{id}Arn")), Some(&arn), "{id}");
     }
     Ok(())
 }
