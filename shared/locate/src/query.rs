@@ -224,6 +224,20 @@ mod tests {
     }
 
     #[test]
+    fn a_long_text_is_weighed_up_to_the_limit() {
+        let words: Vec<String> = (0..QUERY_WORDS_MAX * 2)
+            .map(|number| format!("w{number:04}"))
+            .collect();
+        let query = Query::of_text(&format!(
+            "{} {}",
+            words.join(" "),
+            "again ".repeat(TICKET_CHARS_MAX)
+        ));
+        assert_eq!(query.words.len(), QUERY_WORDS_MAX);
+        assert!(weight(&query, "w0000") > 0.0);
+    }
+
+    #[test]
     fn stack_traces_name_files_and_lines() {
         let found = |text: &str| -> Vec<(String, Option<u32>)> {
             mentions(text)

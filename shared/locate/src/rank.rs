@@ -25,6 +25,10 @@ const PATH_TIMES: u32 = 2;
 /// What is left of a test's score: it says the bug's words, but the fix is elsewhere.
 const TEST_SHARE: f64 = 0.5;
 
+/// What the best chunk of a file lends to the others: a fault is often in a small function next to the one that says
+/// the bug's words.
+const NEIGHBOUR_SHARE: f64 = 0.3;
+
 /// A place in the code that may have to do with the bug.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
@@ -61,12 +65,23 @@ pub fn search(corpus: &Corpus, query: &Query, most: usize) -> Vec<Candidate> {
         .iter()
         .map(|holders| census.rarity(*holders))
         .collect();
-    let mut scored: Vec<(f64, &Found<'_>)> = census
+    let mut scored = Vec::with_capacity(census.found.len());
+    for of_file in census
         .found
-        .iter()
-        .map(|found| (census.score(found, &words, &rarity), found))
-        .filter(|(score, _)| *score > 0.0)
-        .collect();
+        .chunk_by(|one, other| std::ptr::eq(one.file, other.file))
+    {
+        let own: Vec<f64> = of_file
+            .iter()
+            .map(|found| census.score(found, &words, &rarity))
+            .collect();
+        let lent = NEIGHBOUR_SHARE * own.iter().copied().fold(0.0, f64::max);
+        scored.extend(
+            of_file
+                .iter()
+                .zip(own)
+                .map(|(found, own)| ((own + lent) * found.share(), found)),
+        );
+    }
     // `found` is in the order of repository, file and line, and the sort is stable.
     scored.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     scored
@@ -117,6 +132,10 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn share(&self) -> f64 {
+        if self.chunk.test { TEST_SHARE } else { 1.0 }
+    }
+
     fn candidate(&self, score: f64) -> Candidate {
         Candidate {
             repo: self.repo.clone(),
@@ -206,8 +225,7 @@ impl<'a> Census<'a> {
             .sum();
         // A named file counts as much as a word that no other chunk holds, said as often as can count.
         let of_mention = found.mentioned * self.rarity(1) * (K1 + 1.0);
-        let share = if found.chunk.test { TEST_SHARE } else { 1.0 };
-        share * (of_words + of_mention)
+        of_words + of_mention
     }
 }
 

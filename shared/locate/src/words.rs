@@ -47,7 +47,9 @@ impl Parts {
             if joins || starts_part(before, c, chars.peek().copied()) {
                 parts += usize::from(self.end_part(visit));
             }
-            if !joins {
+            if c.is_ascii() && !joins {
+                self.part.push(c.to_ascii_lowercase());
+            } else if !joins {
                 self.part.extend(c.to_lowercase());
             }
             before = Some(c);

@@ -81,8 +81,8 @@ fn a_test_ranks_below_the_code_that_it_tests() {
 
 #[test]
 fn a_line_of_a_stack_trace_beats_the_words_around_it() {
-    let trace = "the voucher for my cart fails\n  at search (/srv/web/src/search.js:2:10)";
-    assert_eq!(first(trace), place("web/src/search.js", "search"));
+    let trace = "the voucher may be used that day\n  at src/cart.rs:7:9";
+    assert_eq!(first(trace), place("src/cart.rs", "Cart::total"));
 }
 
 #[test]
