@@ -17,7 +17,10 @@ pub mod signature;
 pub mod transport;
 pub mod wire;
 
+pub mod anthropic;
 pub mod github;
+pub mod model;
+pub mod slack;
 pub mod tracker;
 pub mod zendesk;
 
