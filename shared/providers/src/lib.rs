@@ -12,6 +12,7 @@
 pub mod effect;
 pub mod error;
 pub mod event;
+pub mod html;
 pub mod secret;
 pub mod signature;
 pub mod transport;
@@ -19,7 +20,11 @@ pub mod wire;
 
 pub mod anthropic;
 pub mod github;
+pub mod intercom;
+pub mod jira;
+pub mod linear;
 pub mod model;
+pub mod openai;
 pub mod slack;
 pub mod tracker;
 pub mod zendesk;
