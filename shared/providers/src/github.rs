@@ -7,7 +7,7 @@
 mod app;
 mod archive;
 mod commit;
-mod event;
+pub mod event;
 mod issue;
 mod pull;
 mod repository;

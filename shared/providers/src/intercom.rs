@@ -3,7 +3,7 @@
 //! Intercom has no key against repeats and keeps no hidden text. A reply ends in a visible line, `ref <effect>`, and the
 //! conversation's own parts are read for it.
 
-mod event;
+pub mod event;
 mod read;
 mod reply;
 

@@ -5,7 +5,7 @@
 //! effect key, so that [`Zendesk::find_effect`] finds it in the ticket's own audits, which are no search index.
 
 mod comment;
-mod event;
+pub mod event;
 mod read;
 
 pub use comment::{CommentPosted, CommentRequest, comment_body};
@@ -79,6 +79,17 @@ impl<'a> Zendesk<'a> {
         .await?;
         let url = format!("{}/agent/tickets/{number}", self.base_url.trim_end_matches('/'));
         Ok(conversation.into_ticket(ticket.ticket, self.own_user_id, url))
+    }
+
+    /// The ticket's version as it is now: the token of the next compare-and-set.
+    ///
+    /// # Errors
+    /// [`ProviderError::NotFound`] for a deleted ticket.
+    pub async fn version(&self, number: &TicketNumber) -> Result<String, ProviderError> {
+        let ticket: read::TicketEnvelope = self
+            .get(call("read ticket"), &["tickets", number.as_str()], &[])
+            .await?;
+        Ok(ticket.ticket.updated_at)
     }
 
     /// Posts the comment whose body [`comment_body`] made. The bytes are sent as they are.

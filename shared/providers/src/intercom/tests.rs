@@ -6,7 +6,7 @@ use crate::canned::Canned;
 const CONVERSATION: &str = r#"{"type":"conversation","id":"123","title":null,"created_at":1795000000,"updated_at":1795000100,
  "source":{"type":"conversation","id":"s1","subject":"Cart","body":"It is wrong","author":{"type":"user","id":"u1","email":"jo@acme.test"}},
  "conversation_parts":{"type":"conversation_part.list","total_count":4,"conversation_parts":[
-  {"id":"1","part_type":"comment","body":"Looking","created_at":1795000010,"author":{"type":"admin","id":"9"}},
+  {"id":"1","part_type":"comment","body":"Looking\nref e1","created_at":1795000010,"author":{"type":"admin","id":"9"}},
   {"id":"2","part_type":"assignment","body":null,"created_at":1795000020,"author":{"type":"bot","id":5}},
   {"id":"3","part_type":"note","body":"Root cause\n\nref e1","created_at":1795000030,"author":{"type":"admin","id":"3156780"}},
   {"id":"4","part_type":"comment","body":"Me too\nref e1","created_at":1795000040,"author":{"type":"lead","id":"u2"}}]}}"#;

@@ -89,7 +89,7 @@ pub(super) struct TicketWire {
     subject: Option<String>,
     #[serde(default)]
     requester_id: Option<Id>,
-    updated_at: String,
+    pub(super) updated_at: String,
 }
 
 #[derive(Deserialize)]

@@ -78,6 +78,19 @@ async fn a_ticket_is_read_with_every_page_of_its_conversation() {
 }
 
 #[tokio::test]
+async fn a_version_is_the_ticket_as_it_is_now() {
+    let canned = Canned::new(&[(200, TICKET)]);
+    assert_eq!(
+        zendesk!(canned).version(&number()).await.unwrap(),
+        "2026-11-20T10:00:00Z"
+    );
+    assert_eq!(
+        canned.lines(),
+        ["GET https://acme.zendesk.com/api/v2/tickets/5158"]
+    );
+}
+
+#[tokio::test]
 async fn a_comment_is_posted_with_its_stamp_and_its_marker() {
     let canned = Canned::new(&[(200, UPDATED)]);
     let posted = zendesk!(canned)
