@@ -1,2 +1,6 @@
-//! The extract function.
-fn main() {}
+//! The `extract` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::queue_stage(extract::Extract::new).await
+}

@@ -1,2 +1,6 @@
-//! The fan-out function.
-fn main() {}
+//! The `fan-out` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::queue_stage(fan_out::FanOut::new).await
+}

@@ -1,1 +1,109 @@
-//! The map stage.
+//! Bug to code locations, in every repository of the org.
+//!
+//! The first claim pins the commit of each repository; every retry reads those commits again, so a push in between
+//! cannot re-roll a score.
+
+mod pins;
+mod question;
+
+use ratchet_domain::bug::{Extraction, Mapping};
+use ratchet_domain::message::{Body, BugAt, Envelope};
+use ratchet_domain::stage::Stage;
+use ratchet_domain::step;
+use ratchet_guard::effect::accept_duplicates;
+use ratchet_guard::{Decision, Ledger, Sealed, StageError, Work, pass};
+use ratchet_runtime::batch::{Invocation, QueueStage};
+use ratchet_runtime::config::ConfigError;
+use ratchet_runtime::connect::{Connection, GithubAccess};
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
+use ratchet_runtime::queues::Queues;
+use ratchet_runtime::stage::{AskingParts, key_of, needed};
+
+use pins::Pins;
+use question::RankLocations;
+
+/// The stage.
+#[derive(Debug)]
+pub struct Map {
+    own: AskingParts,
+}
+
+/// What admission found.
+struct Asked {
+    connection: Connection,
+    github: GithubAccess,
+    bug: ratchet_domain::bug::Bug,
+    work: Work,
+}
+
+impl Map {
+    /// Made once, at cold start.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing or bad variable.
+    pub fn new(deployment: &Deployment) -> Result<Self, ConfigError> {
+        Ok(Self {
+            own: AskingParts::of(deployment, &[Stage::Map, Stage::Qualify])?,
+        })
+    }
+
+    /// The extracted bug, and where each repository stands now.
+    async fn admit(&self, invocation: &Invocation, at: &BugAt) -> Result<Asked, StageError> {
+        let ledger = &invocation.ledger;
+        let extracted = needed(ledger, &key_of(&at.ticket, step::extract(&at.content))).await?;
+        let Extraction::Bug(bug) = answer_of::<Extraction>(&extracted)?.answer else {
+            return Err(StageError::Poison {
+                code: "earlier_step_missing",
+                detail: "message names a ticket that reports no bug".to_owned(),
+            });
+        };
+        let connection = self.own.parts.connector.org(&at.ticket.org, ledger).await?;
+        let github = connection.github().await?;
+        let pins = Pins::now(&github).await?;
+        let work = Work::new(key_of(&at.ticket, step::map(&at.content)), at.content.as_str())
+            .intending(pins.to_json())
+            .driven_by(Stage::Map.as_str(), &invocation.message);
+        Ok(Asked {
+            connection,
+            github,
+            bug,
+            work,
+        })
+    }
+
+    async fn pass(&self, invocation: &Invocation, at: &BugAt, sealed: &Sealed) -> Result<(), StageError> {
+        let next = Envelope::new(invocation.trace.clone(), Body::Qualify(at.clone())).to_json();
+        Ok(pass(sealed, &self.own.parts.queues, &[(Stage::Qualify.as_str(), next)]).await?)
+    }
+}
+
+impl QueueStage for Map {
+    const STAGE: Stage = Stage::Map;
+
+    fn ledger(&self) -> &Ledger {
+        &self.own.parts.ledger
+    }
+
+    fn queues(&self) -> &Queues {
+        &self.own.parts.queues
+    }
+
+    async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
+        let Body::Map(at) = &envelope.body else {
+            return Ok(());
+        };
+        let asked = self.admit(invocation, at).await?;
+        let claim = match invocation.ledger.claim(&asked.work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
+            Decision::Parked(_) => return Ok(()),
+        };
+        let model = asked.connection.model().await?;
+        let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug));
+        let acted = claim.act(accept_duplicates(rank, ASKING_TWICE)).await?;
+        let sealed =
+            settle::<Mapping>(acted, &self.own.tokens, &at.ticket, asked.connection.settings()).await?;
+        self.pass(invocation, at, &sealed).await
+    }
+}

@@ -1,2 +1,6 @@
-//! The notify function.
-fn main() {}
+//! The `notify` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::queue_stage(notify::Notify::new).await
+}

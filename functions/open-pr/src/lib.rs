@@ -1,1 +1,204 @@
-//! The open-pr stage.
+//! Patch, branch and draft pull request of one repository.
+//!
+//! Two works, one after the other: the patch is memoised first, so that a retry opens the pull request with the same
+//! bytes; then the pull request, which is looked for in every state before one is opened.
+
+mod patch;
+mod pull;
+mod text;
+
+use std::collections::BTreeMap;
+
+use ratchet_domain::bug::{Bug, Extraction, Location, Mapping, PinnedTree};
+use ratchet_domain::decision::{Decision as Gated, Gate};
+use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope};
+use ratchet_domain::patch::{Patch, PullRequest};
+use ratchet_domain::stage::Stage;
+use ratchet_domain::step;
+use ratchet_guard::effect::{accept_duplicates, probed};
+use ratchet_guard::{Decision, Ledger, OnRecord, Record, Sealed, StageError, State, Work, pass};
+use ratchet_runtime::batch::{Invocation, QueueStage};
+use ratchet_runtime::config::ConfigError;
+use ratchet_runtime::connect::{Connection, GithubAccess};
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
+use ratchet_runtime::queues::Queues;
+use ratchet_runtime::stage::{AskingParts, key_of, needed};
+
+use patch::WritePatch;
+use pull::OpenDraft;
+
+/// The stage.
+#[derive(Debug)]
+pub struct OpenPr {
+    own: AskingParts,
+}
+
+/// What admission found: the billed bug, and this repository's share of it.
+pub(crate) struct Asked {
+    connection: Connection,
+    github: GithubAccess,
+    pub(crate) at: BugInRepo,
+    pub(crate) bug: Bug,
+    pub(crate) locations: Vec<Location>,
+    pub(crate) tree: PinnedTree,
+    gated: Gated,
+}
+
+impl OpenPr {
+    /// Made once, at cold start.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing or bad variable.
+    pub fn new(deployment: &Deployment) -> Result<Self, ConfigError> {
+        Ok(Self {
+            own: AskingParts::of(deployment, &[Stage::OpenPr, Stage::PublishRca])?,
+        })
+    }
+
+    async fn admit(&self, ledger: &Ledger, at: &BugInRepo) -> Result<Asked, StageError> {
+        let gated: Gated = needed(ledger, &key_of(&at.ticket, step::qualify(&at.content)))
+            .await?
+            .result()?;
+        let extracted = needed(ledger, &key_of(&at.ticket, step::extract(&at.content))).await?;
+        let mapped = needed(ledger, &key_of(&at.ticket, step::map(&at.content))).await?;
+        let mapping = answer_of::<Mapping>(&mapped)?.answer;
+        let tree = mapping.trees.iter().find(|tree| tree.repo == at.repo).cloned();
+        let (Extraction::Bug(bug), Some(tree), Gate::Billed) =
+            (answer_of::<Extraction>(&extracted)?.answer, tree, gated.gate)
+        else {
+            return Err(StageError::Poison {
+                code: "not_billed",
+                detail: "message asks for a pull request of a bug that was not billed for that repository"
+                    .to_owned(),
+            });
+        };
+        let mut locations = mapping.locations;
+        locations.retain(|location| location.repo == at.repo);
+        let connection = self.own.parts.connector.org(&at.ticket.org, ledger).await?;
+        let github = connection.github().await?;
+        Ok(Asked {
+            connection,
+            github,
+            at: at.clone(),
+            bug,
+            locations,
+            tree,
+            gated,
+        })
+    }
+
+    /// The memoised patch.
+    async fn patch(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
+        let work = Work::new(
+            key_of(&asked.at.ticket, step::patch(&asked.at.repo)),
+            asked.at.content.as_str(),
+        )
+        .driven_by(Stage::OpenPr.as_str(), &invocation.message);
+        let claim = match invocation.ledger.claim(&work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => return Ok(sealed),
+            Decision::Parked(parked) => return Err(StageError::Parked(parked)),
+        };
+        let model = asked.connection.model().await?;
+        let write = Ask::new(&model, WritePatch::of(asked, &asked.github));
+        let acted = claim.act(accept_duplicates(write, ASKING_TWICE)).await?;
+        settle::<Patch>(
+            acted,
+            &self.own.tokens,
+            &asked.at.ticket,
+            asked.connection.settings(),
+        )
+        .await
+    }
+
+    /// The one pull request.
+    async fn pull(
+        &self,
+        invocation: &Invocation,
+        asked: &Asked,
+        patch: &Sealed,
+    ) -> Result<Sealed, StageError> {
+        let text = text::of(asked, &answer_of::<Patch>(patch)?.answer);
+        let work = Work::new(
+            key_of(&asked.at.ticket, step::pr(&asked.at.repo)),
+            asked.at.content.as_str(),
+        )
+        .intending(text.to_json())
+        .driven_by(Stage::OpenPr.as_str(), &invocation.message);
+        let claim = match invocation.ledger.claim(&work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => return Ok(sealed),
+            Decision::Parked(parked) => return Err(StageError::Parked(parked)),
+        };
+        let open = OpenDraft::of(
+            &asked.github,
+            asked,
+            answer_of::<Patch>(patch)?.answer,
+            patch.first_claimed_at(),
+        );
+        let acted = claim.act(probed(open)).await?;
+        let link = acted.receipt().url.clone();
+        acted.known_as(link).seal().await
+    }
+
+    /// The last child of a bug hands on. Every child settles first and looks at its siblings then, so the last one to
+    /// settle sees them all; two that both see all of them send twice, which is harmless.
+    async fn pass(
+        &self,
+        invocation: &Invocation,
+        asked: &Asked,
+        own: &impl OnRecord,
+    ) -> Result<(), StageError> {
+        let life = invocation.ledger.life(&asked.at.ticket.subject()).await?;
+        let rows: BTreeMap<&str, &Record> = life.iter().map(|record| (record.key.step(), record)).collect();
+        let settled = |repo: &ratchet_domain::ids::RepoName| {
+            let state = |step: String| rows.get(step.as_str()).map(|record| record.state);
+            matches!(state(step::pr(repo)), Some(State::Sealed | State::Parked))
+                || state(step::patch(repo)) == Some(State::Parked)
+        };
+        if !asked.gated.repos.iter().all(settled) {
+            return Ok(pass(own, &self.own.parts.queues, &[]).await?);
+        }
+        let at = BugAt {
+            ticket: asked.at.ticket.clone(),
+            content: asked.at.content.clone(),
+        };
+        let next = Envelope::new(invocation.trace.clone(), Body::PublishRca(at)).to_json();
+        Ok(pass(own, &self.own.parts.queues, &[(Stage::PublishRca.as_str(), next)]).await?)
+    }
+
+    async fn open(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
+        let patch = self.patch(invocation, asked).await?;
+        self.pull(invocation, asked, &patch).await
+    }
+}
+
+impl QueueStage for OpenPr {
+    const STAGE: Stage = Stage::OpenPr;
+
+    fn ledger(&self) -> &Ledger {
+        &self.own.parts.ledger
+    }
+
+    fn queues(&self) -> &Queues {
+        &self.own.parts.queues
+    }
+
+    async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
+        let Body::OpenPr(at) = &envelope.body else {
+            return Ok(());
+        };
+        let asked = self.admit(&invocation.ledger, at).await?;
+        match self.open(invocation, &asked).await {
+            Ok(sealed) => {
+                let pull: PullRequest = sealed.result()?;
+                tracing::info!(work.key = %sealed.key(), number = pull.number, "pull request is on record");
+                self.pass(invocation, &asked, &sealed).await
+            }
+            // A parked child is settled too: its siblings do not wait for a person.
+            Err(StageError::Parked(parked)) => self.pass(invocation, &asked, &parked).await,
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,2 +1,6 @@
-//! The open-pr function.
-fn main() {}
+//! The `open-pr` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::queue_stage(open_pr::OpenPr::new).await
+}

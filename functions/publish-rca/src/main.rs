@@ -1,2 +1,6 @@
-//! The publish-rca function.
-fn main() {}
+//! The `publish-rca` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::queue_stage(publish_rca::PublishRca::new).await
+}

@@ -1,1 +1,229 @@
-//! The qualify stage.
+//! The gate and the meter: if both scores pass, the bug is billed, once.
+//!
+//! This crate is the only one that can name the meter, and its function the only one whose role may write billing
+//! entries. The decision, the billable flag, the usage entry and the period's total land in one transaction.
+//!
+//! ```compile_fail,E0603
+//! use qualify::meter::Charge; // the meter is private to this crate
+//! ```
+
+mod gate;
+mod meter;
+
+use ratchet_domain::bug::{Bug, Extraction, Mapping};
+use ratchet_domain::decision::{Decision as Gated, Gate};
+use ratchet_domain::message::{Body, BugAt, Envelope};
+use ratchet_domain::period::Period;
+use ratchet_domain::settings::Settings;
+use ratchet_domain::stage::Stage;
+use ratchet_domain::step;
+use ratchet_guard::{Acted, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, pass};
+use ratchet_runtime::batch::{Invocation, QueueStage};
+use ratchet_runtime::config::{ConfigError, Reader};
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::model::{Answered, answer_of};
+use ratchet_runtime::orgs::Orgs;
+use ratchet_runtime::queues::Queues;
+use ratchet_runtime::stage::{key_of, needed};
+
+use meter::{Charge, Meter, Refusal};
+
+/// The stage.
+#[derive(Debug)]
+pub struct Qualify {
+    ledger: Ledger,
+    queues: Queues,
+    orgs: Orgs,
+    meter: Meter,
+    capped_recheck_ms: u64,
+}
+
+/// What admission found.
+struct Asked {
+    settings: std::sync::Arc<Settings>,
+    bug: Answered<Bug>,
+    mapping: Answered<Mapping>,
+    work: Work,
+}
+
+impl Qualify {
+    /// Made once, at cold start.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing or bad variable.
+    pub fn new(deployment: &Deployment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(&deployment.env);
+        let ledger = deployment.ledger(&mut reader);
+        let queues = deployment.queues(&mut reader, &[Stage::Qualify, Stage::FanOut]);
+        let orgs = deployment.orgs(&mut reader);
+        let meter = Meter::new(reader.text("USAGE_TABLE"));
+        let capped_recheck_ms = reader.number("CAPPED_RECHECK_SECONDS").saturating_mul(1000);
+        reader.done(Self {
+            ledger,
+            queues,
+            orgs,
+            meter,
+            capped_recheck_ms,
+        })
+    }
+
+    /// Both scores, as they are on record.
+    async fn admit(&self, invocation: &Invocation, at: &BugAt) -> Result<Asked, StageError> {
+        let ledger = &invocation.ledger;
+        let extracted = needed(ledger, &key_of(&at.ticket, step::extract(&at.content))).await?;
+        let mapped = needed(ledger, &key_of(&at.ticket, step::map(&at.content))).await?;
+        let Answered {
+            answer: Extraction::Bug(bug),
+            model,
+            prompt,
+            spent,
+        } = answer_of(&extracted)?
+        else {
+            return Err(StageError::Poison {
+                code: "earlier_step_missing",
+                detail: "message names a ticket that reports no bug".to_owned(),
+            });
+        };
+        let work = Work::new(
+            key_of(&at.ticket, step::qualify(&at.content)),
+            at.content.as_str(),
+        )
+        .driven_by(Stage::Qualify.as_str(), &invocation.message);
+        Ok(Asked {
+            settings: self.orgs.settings(&at.ticket.org).await?,
+            bug: Answered {
+                answer: bug,
+                model,
+                prompt,
+                spent,
+            },
+            mapping: answer_of(&mapped)?,
+            work,
+        })
+    }
+
+    /// Charges in the period of the claim; a bug that waited at its cap is charged in the period that lets it through.
+    async fn charge(&self, asked: &Asked, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
+        let zone = asked.settings.billing.time_zone;
+        let claimed_at = acted.claim().first_claimed_at();
+        let now_ms = acted.claim().now_ms();
+        let mut times = vec![claimed_at];
+        if Period::of(now_ms, zone) > Period::of(claimed_at, zone) {
+            times.push(now_ms);
+        }
+        let mut acted = acted;
+        for billed_at in times {
+            let charge = Charge::of(
+                at,
+                &asked.settings,
+                &asked.bug,
+                &asked.mapping,
+                acted.receipt(),
+                billed_at,
+            );
+            acted = acted.map(|gated| Gated {
+                entry: Some(charge.key().to_owned()),
+                ..gated
+            });
+            let companions = self.meter.companions(acted.claim().ledger(), at, &charge)?;
+            match acted.seal_with(companions).await? {
+                Joint::OnRecord(sealed) => return Ok(sealed),
+                Joint::Refused {
+                    acted: back,
+                    companion,
+                    ..
+                } => match Refusal::of(companion) {
+                    Refusal::Cap => acted = *back,
+                    Refusal::BilledBefore => {
+                        return back
+                            .map(|gated| Gated {
+                                gate: Gate::BilledBefore,
+                                entry: None,
+                                ..gated
+                            })
+                            .seal()
+                            .await;
+                    }
+                    Refusal::EntryTaken => {
+                        return Err(StageError::Conflict {
+                            key: back.claim().key().clone(),
+                        });
+                    }
+                },
+            }
+        }
+        Err(StageError::Parked(self.wait_at_cap(acted).await?))
+    }
+
+    /// The cap is reached: the bug waits, on record, until the cap is raised or the period turns.
+    async fn wait_at_cap(&self, acted: Acted<Gated>) -> Result<Parked, StageError> {
+        let recheck_at = acted.claim().now_ms().saturating_add(self.capped_recheck_ms);
+        let acted = acted.map(|gated| Gated {
+            gate: Gate::Capped,
+            entry: None,
+            ..gated
+        });
+        park(
+            acted,
+            Park::until("capped", "the period's cap of mapped bugs is reached", recheck_at),
+        )
+        .await
+    }
+
+    async fn pass(&self, invocation: &Invocation, at: &BugAt, sealed: &Sealed) -> Result<(), StageError> {
+        let gated: Gated = sealed.result()?;
+        let next = match gated.gate {
+            Gate::Billed => {
+                let next = Envelope::new(invocation.trace.clone(), Body::FanOut(at.clone())).to_json();
+                vec![(Stage::FanOut.as_str(), next)]
+            }
+            Gate::BilledBefore | Gate::Capped | Gate::Held => Vec::new(),
+        };
+        Ok(pass(sealed, &self.queues, &next).await?)
+    }
+}
+
+impl QueueStage for Qualify {
+    const STAGE: Stage = Stage::Qualify;
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
+        let Body::Qualify(at) = &envelope.body else {
+            return Ok(());
+        };
+        let asked = self.admit(invocation, at).await?;
+        let claim = match invocation.ledger.claim(&asked.work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
+            Decision::Parked(_) => return Ok(()),
+        };
+        let acted = claim.decide(gate::decide(
+            &asked.bug.answer,
+            &asked.mapping.answer,
+            asked.settings.thresholds,
+        ));
+        if acted.receipt().gate == Gate::Held {
+            let reason = gate::reason(acted.receipt());
+            park(acted, Park::for_a_person("below_threshold", reason)).await?;
+            return Ok(());
+        }
+        let sealed = self.charge(&asked, at, acted).await?;
+        self.pass(invocation, at, &sealed).await
+    }
+}
+
+async fn park(acted: Acted<Gated>, park: Park) -> Result<Parked, StageError> {
+    match acted.park_with(park, Vec::new()).await? {
+        Joint::OnRecord(parked) => Ok(parked),
+        Joint::Refused { acted, .. } => Err(StageError::Conflict {
+            key: acted.claim().key().clone(),
+        }),
+    }
+}

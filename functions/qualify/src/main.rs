@@ -1,2 +1,6 @@
-//! The qualify function.
-fn main() {}
+//! The `qualify` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::queue_stage(qualify::Qualify::new).await
+}

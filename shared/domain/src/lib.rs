@@ -5,6 +5,8 @@
 //! A name that is not here is not part of what the stages say to each other.
 
 pub mod bug;
+pub mod decision;
+pub mod edits;
 pub mod ids;
 pub mod limits;
 pub mod message;

@@ -15,17 +15,6 @@ pub struct Edit {
     pub replace: String,
 }
 
-/// A whole file as the patch leaves it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PatchedFile {
-    /// Path from the repository's root.
-    pub path: String,
-    /// Git mode, `100644` or `100755`.
-    pub mode: String,
-    /// The new text.
-    pub text: String,
-}
-
 /// The sealed result of the `patch` step: everything the pull request needs, so that a retry sends the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
@@ -42,8 +31,6 @@ pub struct Patch {
     /// What changes. The files themselves are read again at `base_commit`, which cannot change, so the record stays
     /// small and a retry builds the same bytes.
     pub edits: Vec<Edit>,
-    /// Author and committer date of the commit, RFC 3339, fixed at the first claim.
-    pub committed_at: String,
 }
 
 /// A pull request as the provider recorded it.

@@ -15,6 +15,7 @@
 //! | `body`, `external_id` | S | the result; the provider's id of it |
 //! | `reason`, `detail` | S | why it is parked; the last fault |
 //! | `resume_at` | N | ms; a parked row may be claimed again then |
+//! | `resumed_at` | N | ms; when somebody last let it be claimed again |
 //! | `stage`, `message` | S | what a sweep sends again |
 //! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms |
 //! | `unfinished`, `due_at` | S, N | key of the sparse index, only while somebody should look |
@@ -98,6 +99,8 @@ pub struct Record {
     pub detail: Option<String>,
     /// When a parked row may be claimed again.
     pub resume_at: Option<Millis>,
+    /// When somebody last let it be claimed again, in ms.
+    pub resumed_at: Option<Millis>,
     /// The stage that runs it.
     pub stage: String,
     /// The message that drives it.
@@ -132,6 +135,7 @@ impl Record {
             reason: word("reason"),
             detail: word("detail"),
             resume_at: count("resume_at"),
+            resumed_at: count("resumed_at"),
             stage: word("stage").unwrap_or_default(),
             message: word("message").unwrap_or_default(),
             first_claimed_at: count("first_claimed_at").unwrap_or(0),
@@ -151,6 +155,8 @@ impl Record {
 }
 
 pub(crate) fn read_body<T: DeserializeOwned>(key: &WorkKey, body: &str) -> Result<T, StageError> {
+    // A result that is nothing takes no room in the row.
+    let body = if body.is_empty() { "null" } else { body };
     serde_json::from_str(body).map_err(|error| StageError::Unreadable {
         key: key.clone(),
         line: error.line(),

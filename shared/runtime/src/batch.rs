@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::FutureExt;
-use ratchet_domain::message::Envelope;
+use ratchet_domain::message::{Envelope, MessageError};
 use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::Millis;
 use ratchet_guard::{Disposition, Ledger, StageError, WorkKey};
@@ -41,6 +41,12 @@ pub trait QueueStage: Sync {
         invocation: &Invocation,
         envelope: &Envelope,
     ) -> impl Future<Output = Result<(), StageError>> + Send;
+
+    /// Called before a message is deleted, whether its work is done, parked or poison: the last chance to note that
+    /// it is on record. Nothing unless said.
+    fn settled(&self, _envelope: &Envelope) -> impl Future<Output = Result<(), StageError>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// A batch that cannot be answered message by message; all of it comes back.
@@ -88,12 +94,15 @@ enum Fate {
 async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) -> Fate {
     let started_ms = ledger.now_ms();
     let body = message.body.as_deref().unwrap_or_default();
-    let outcome = AssertUnwindSafe(moves(stage, ledger, body)).catch_unwind().await;
+    let envelope = Envelope::parse(S::STAGE, body);
+    let outcome = AssertUnwindSafe(moves(stage, ledger, body, &envelope))
+        .catch_unwind()
+        .await;
     let duration_ms = ledger.now_ms().saturating_sub(started_ms);
     let error = match outcome {
         Ok(Ok(())) => {
             tracing::info!(stage = %S::STAGE, disposition = "settled", duration_ms, "message is settled");
-            return Fate::Deleted;
+            return settled(stage, ledger, message, envelope.as_ref().ok()).await;
         }
         Ok(Err(error)) => error,
         Err(_panic) => {
@@ -104,7 +113,7 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
     let disposition = error.disposition();
     tracing::warn!(stage = %S::STAGE, ?disposition, duration_ms, "message is not done: {error}");
     match disposition {
-        Disposition::Settled => Fate::Deleted,
+        Disposition::Settled => settled(stage, ledger, message, envelope.as_ref().ok()).await,
         Disposition::Busy { until_ms } => comes_back(stage, ledger, message, Some(until_ms)).await,
         Disposition::Retry { at_ms, after_ms } => {
             let at_ms = at_ms.or_else(|| after_ms.map(|after_ms| ledger.now_ms().saturating_add(after_ms)));
@@ -115,7 +124,7 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
                 .park_message(S::STAGE.as_str(), body, code, &error.to_string())
                 .await;
             match parked {
-                Ok(_) => Fate::Deleted,
+                Ok(_) => settled(stage, ledger, message, envelope.as_ref().ok()).await,
                 Err(error) => {
                     tracing::warn!(stage = %S::STAGE, "message could not be parked: {error}");
                     comes_back(stage, ledger, message, None).await
@@ -125,8 +134,13 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
     }
 }
 
-async fn moves<S: QueueStage>(stage: &S, ledger: &Ledger, body: &str) -> Result<(), StageError> {
-    let envelope = Envelope::parse(S::STAGE, body).map_err(|error| StageError::Poison {
+async fn moves<S: QueueStage>(
+    stage: &S,
+    ledger: &Ledger,
+    body: &str,
+    envelope: &Result<Envelope, MessageError>,
+) -> Result<(), StageError> {
+    let envelope = envelope.as_ref().map_err(|error| StageError::Poison {
         code: "unreadable_message",
         detail: error.to_string(),
     })?;
@@ -135,7 +149,25 @@ async fn moves<S: QueueStage>(stage: &S, ledger: &Ledger, body: &str) -> Result<
         message: body.to_owned(),
         trace: envelope.trace.clone(),
     };
-    stage.handle(&invocation, &envelope).await
+    stage.handle(&invocation, envelope).await
+}
+
+async fn settled<S: QueueStage>(
+    stage: &S,
+    ledger: &Ledger,
+    message: &SqsMessage,
+    envelope: Option<&Envelope>,
+) -> Fate {
+    let Some(envelope) = envelope else {
+        return Fate::Deleted;
+    };
+    match stage.settled(envelope).await {
+        Ok(()) => Fate::Deleted,
+        Err(error) => {
+            tracing::warn!(stage = %S::STAGE, "message is settled and could not be noted as such: {error}");
+            comes_back(stage, ledger, message, None).await
+        }
+    }
 }
 
 /// Sets when the message comes back: at that time, or after a backoff from how often it was received.

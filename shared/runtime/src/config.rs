@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use ratchet_domain::stage::Stage;
-use ratchet_guard::timing::Timing;
+use ratchet_guard::timing::{Timing, check_window};
 use thiserror::Error;
 
 /// The process's environment variables, read once.
@@ -52,6 +52,19 @@ impl fmt::Debug for Env {
 pub struct ConfigError {
     /// One sentence a variable, which names it.
     pub problems: Vec<String>,
+}
+
+impl ConfigError {
+    /// The problems of several readings, as one.
+    pub fn of(errors: impl IntoIterator<Item = Option<Self>>) -> Self {
+        let mut problems: Vec<String> = errors
+            .into_iter()
+            .flatten()
+            .flat_map(|error| error.problems)
+            .collect();
+        problems.dedup();
+        Self { problems }
+    }
 }
 
 /// Reads variables and remembers what was wrong; [`Reader::done`] tells it all at once.
@@ -113,6 +126,17 @@ impl<'e> Reader<'e> {
             self.check(timing.check());
         }
         timing
+    }
+
+    /// How long dedup records are kept, in seconds; refused where their source may bring the same thing again later.
+    /// Both variables hold seconds.
+    pub fn window(&mut self, kept: &str, horizon: &str) -> u64 {
+        let problems = self.problems.len();
+        let (kept_seconds, horizon_seconds) = (self.number(kept), self.number(horizon));
+        if self.problems.len() == problems {
+            self.check(check_window(kept_seconds, horizon_seconds));
+        }
+        kept_seconds
     }
 
     /// Notes a rule between values that does not hold.

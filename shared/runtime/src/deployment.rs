@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use ratchet_guard::Ledger;
 use ratchet_guard::clock::{AttemptIds, Clock, RandomAttemptIds, SystemClock};
+use ratchet_guard::intake::{Events, Intake};
 use ratchet_providers::transport::Transport;
 
 use crate::config::{Env, Reader};
@@ -63,6 +64,26 @@ impl Deployment {
             Arc::clone(&self.ids),
             timing,
         )
+    }
+
+    /// The events of `EVENTS_TABLE`, for a stage that consumes what was handed over.
+    pub fn events(&self, reader: &mut Reader<'_>) -> Events {
+        let table = reader.text("EVENTS_TABLE");
+        Events::new(
+            self.dynamo.clone(),
+            table,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+        )
+    }
+
+    /// The events of `EVENTS_TABLE`, for the intake, which records and hands over.
+    pub fn intake(&self, reader: &mut Reader<'_>) -> Intake {
+        let table = reader.text("EVENTS_TABLE");
+        let hand_over_ms = reader.number("HAND_OVER_MS");
+        let ttl_seconds = reader.window("EVENT_TTL_SECONDS", "REDELIVERY_HORIZON_SECONDS");
+        let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+        Intake::new(self.dynamo.clone(), table, clock, ids, hand_over_ms, ttl_seconds)
     }
 
     /// The orgs of `SETTINGS_TABLE`.

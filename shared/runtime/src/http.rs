@@ -6,13 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use ratchet_guard::clock::{Clock, Millis};
-use ratchet_providers::transport::{Transport, TransportError};
+use ratchet_providers::transport::{AnswerBytesMax, Transport, TransportError};
 
 /// Largest answer that is read, in bytes. Reason: the function's memory; a repository's archive is the largest.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Header that carries a request's time limit from [`Deadlined`] to [`HttpTransport`]; it never leaves the process.
-const TIMEOUT_HEADER: &str = "x-ratchet-timeout-ms";
+/// A request's time limit, among its extensions: from [`Deadlined`] to [`HttpTransport`].
+#[derive(Debug, Clone, Copy)]
+struct TimeLimit(Duration);
 
 /// The part of an invocation's remaining time that no request may use: room for the seal and the pass.
 const RESERVE_PART: u64 = 8;
@@ -45,19 +46,18 @@ impl Default for HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        let (mut parts, body) = request.into_parts();
-        let timeout = parts
-            .headers
-            .remove(TIMEOUT_HEADER)
-            .and_then(|value| value.to_str().ok().and_then(|text| text.parse().ok()))
-            .map(Duration::from_millis);
+        let (parts, body) = request.into_parts();
+        let bytes_max = parts
+            .extensions
+            .get::<AnswerBytesMax>()
+            .map_or(ANSWER_BYTES_MAX, |limit| limit.0);
         let mut request = self
             .0
             .request(parts.method, parts.uri.to_string())
             .headers(parts.headers)
             .body(body);
-        if let Some(timeout) = timeout {
-            request = request.timeout(timeout);
+        if let Some(TimeLimit(limit)) = parts.extensions.get::<TimeLimit>() {
+            request = request.timeout(*limit);
         }
         let mut answer = request.send().await.map_err(|error| told(&error))?;
         let mut out = http::Response::builder().status(answer.status());
@@ -66,10 +66,8 @@ impl Transport for HttpTransport {
         }
         let mut collected = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| told(&error))? {
-            if collected.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(TransportError::Lost(format!(
-                    "answer exceeds {ANSWER_BYTES_MAX} bytes"
-                )));
+            if collected.len() + chunk.len() > bytes_max {
+                return Err(TransportError::Lost(format!("answer exceeds {bytes_max} bytes")));
             }
             collected.extend_from_slice(&chunk);
         }
@@ -134,8 +132,8 @@ impl Transport for Deadlined {
             ));
         }
         request
-            .headers_mut()
-            .insert(TIMEOUT_HEADER, http::HeaderValue::from(timeout_ms));
+            .extensions_mut()
+            .insert(TimeLimit(Duration::from_millis(timeout_ms)));
         self.inner.send(request).await
     }
 }

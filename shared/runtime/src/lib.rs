@@ -4,13 +4,18 @@
 //! environment. A function is made from it once, at cold start, and handed to [`serve`].
 //! Everything outside goes through those two doors, so a test that wraps them sees every call.
 
+pub mod answer;
 pub mod batch;
 pub mod config;
+pub mod connect;
 pub mod deployment;
 pub mod http;
+pub mod model;
 pub mod orgs;
+pub mod outcome;
 pub mod queues;
 pub mod secrets;
 pub mod serve;
+pub mod stage;
 pub mod telemetry;
 pub mod tokens;

@@ -1,5 +1,7 @@
 //! From `main` to the Lambda runtime: a function is made once, at cold start, and called until its sandbox ends.
 
+use std::pin::Pin;
+
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -19,11 +21,9 @@ pub async fn queue_stage<S: QueueStage>(
 ) -> Result<(), Error> {
     let stage = made(make).await?;
     let stage = &stage;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        batch::handle(stage, event.payload, event.context.deadline)
-            .await
-            .map_err(Error::from)
-    }))
+    run(|event: LambdaEvent<SqsEvent>| {
+        Box::pin(async move { Ok(batch::handle(stage, event.payload, event.context.deadline).await?) })
+    })
     .await
 }
 
@@ -51,10 +51,20 @@ pub async fn function<F: Function>(
 ) -> Result<(), Error> {
     let function = made(make).await?;
     let function = &function;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<F::Event>| async move {
-        function.call(event.payload, event.context.deadline).await
-    }))
-    .await
+    run(|event: LambdaEvent<F::Event>| Box::pin(function.call(event.payload, event.context.deadline))).await
+}
+
+/// A call's future is boxed: a stage's is deep, and the runtime's layers would nest its layout beyond the compiler's limit.
+type Called<'f, A> = Pin<Box<dyn Future<Output = Result<A, Error>> + Send + 'f>>;
+
+async fn run<'f, E, A>(call: impl Fn(LambdaEvent<E>) -> Called<'f, A>) -> Result<(), Error>
+where
+    E: DeserializeOwned,
+    A: Serialize,
+{
+    let served: Pin<Box<dyn Future<Output = Result<(), Error>> + '_>> =
+        Box::pin(lambda_runtime::run(service_fn(call)));
+    served.await
 }
 
 async fn made<T>(make: impl FnOnce(&Deployment) -> Result<T, ConfigError>) -> Result<T, Error> {

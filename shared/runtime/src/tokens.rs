@@ -1,7 +1,7 @@
 //! Token usage: one entry a sealed model step, in the transaction that seals it.
 //!
-//! **Shape** in the usage table: partition `tokens#<org>#<YYYY-MM>`, sort `call#<subject>#<step>`; attributes `org`,
-//! `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N).
+//! **Shape** in the usage table: partition `tokens#<org>#<YYYY-MM>`, sort `call#<subject>#<step>#<fence>` with the fence of
+//! the claim that settled (a second one only where a person ran a parked step again); attributes `org`, `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N).
 //! **Lifetime**: for ever. Retries cannot count twice: the entry lands with the seal or not at all.
 
 use std::sync::Arc;
@@ -75,6 +75,7 @@ impl TokenMeter {
         ticket: &TicketRef,
         zone: Tz,
         key: &WorkKey,
+        fence: u64,
         claimed_at: Millis,
         model: &str,
         spent: Spent,
@@ -89,7 +90,7 @@ impl TokenMeter {
             ),
             (
                 "sk".to_owned(),
-                AttributeValue::S(format!("call#{}#{}", key.subject(), key.step())),
+                AttributeValue::S(format!("call#{}#{}#{fence}", key.subject(), key.step())),
             ),
             ("org".to_owned(), text(ticket.org.as_str())),
             ("ticket".to_owned(), AttributeValue::S(ticket.label())),

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
+use super::size::{ROW_BYTES_MAX, check_work};
 use super::{Ledger, Parked, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
@@ -17,9 +18,12 @@ pub struct Claim {
     pub(super) key: WorkKey,
     pub(super) fence: u64,
     pub(super) may_have_sent: bool,
+    pub(super) resumed: bool,
     pub(super) intent: String,
     pub(super) first_claimed_at: Millis,
     pub(super) attempts: u64,
+    /// How many bytes a result may take beside what is in the row.
+    pub(super) room: usize,
 }
 
 impl Claim {
@@ -47,7 +51,25 @@ impl Claim {
         self.may_have_sent
     }
 
-    /// The intent on record: the first claim's.
+    /// Somebody let the work be claimed again after it was parked.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// The ledger it stands in.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Now, by the ledger's clock.
+    #[must_use]
+    pub fn now_ms(&self) -> Millis {
+        self.ledger.now_ms()
+    }
+
+    /// The intent on record: the first claim's, or the last restatement.
     #[must_use]
     pub fn intent(&self) -> &str {
         &self.intent
@@ -76,15 +98,18 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StageError::Busy`] while another attempt's lease lives; [`StageError::Conflict`] when the key is on record with
-    /// other content; [`StageError::Parked`] when this claim was one too many; [`StageError::Store`].
+    /// other content; [`StageError::Parked`] when this claim was one too many; [`StageError::Poison`] when the work
+    /// does not fit into a row; [`StageError::Store`].
     pub async fn claim(&self, work: &Work) -> Result<Decision, StageError> {
-        let now_ms = self.clock.now_ms();
+        check_work(work)?;
+        let now_ms = self.now_ms();
         let (attempt_id, attempt) = self.fresh_id();
-        let lease_until = self.timing.lease_until(self.deadline_ms);
+        let lease_until = self.shared.timing.lease_until(self.deadline_ms);
         let answer = self
+            .shared
             .client
             .update_item()
-            .table_name(&*self.table)
+            .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(&work.key)))
             .condition_expression(CLAIMABLE)
             .update_expression(CLAIM)
@@ -141,16 +166,27 @@ impl Ledger {
     }
 
     async fn granted(&self, record: Record) -> Result<Decision, StageError> {
+        let texts = [
+            record.key.subject(),
+            record.key.step(),
+            &record.content,
+            &record.intent,
+            &record.stage,
+            &record.message,
+        ];
+        let taken = texts.iter().map(|text| text.len()).sum::<usize>();
         let claim = Claim {
             ledger: self.clone(),
             fence: record.fence,
             may_have_sent: record.clean_fence + 1 != record.fence,
+            resumed: record.resumed_at.is_some(),
+            room: ROW_BYTES_MAX.saturating_sub(taken),
             intent: record.intent,
             first_claimed_at: record.first_claimed_at,
             attempts: record.attempts,
             key: record.key,
         };
-        if claim.attempts > self.timing.attempts_max {
+        if claim.attempts > self.shared.timing.attempts_max {
             return Err(claim.exhausted(record.detail).await);
         }
         Ok(Decision::Run(claim))

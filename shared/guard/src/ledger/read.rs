@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
+use super::size::bounded;
 use super::{Ledger, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
@@ -25,9 +26,10 @@ impl Ledger {
     /// [`StageError::Store`].
     pub async fn read(&self, key: &WorkKey) -> Result<Option<Record>, StageError> {
         let output = self
+            .shared
             .client
             .get_item()
-            .table_name(&*self.table)
+            .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(key)))
             .consistent_read(true)
             .send()
@@ -56,9 +58,10 @@ impl Ledger {
         let mut start = None;
         loop {
             let output = self
+                .shared
                 .client
                 .query()
-                .table_name(&*self.table)
+                .table_name(&*self.shared.table)
                 .key_condition_expression("subject = :subject")
                 .set_expression_attribute_values(values([(":subject", text(subject))]))
                 .consistent_read(true)
@@ -86,9 +89,10 @@ impl Ledger {
         start: Option<Item>,
     ) -> Result<Page, StageError> {
         let output = self
+            .shared
             .client
             .query()
-            .table_name(&*self.table)
+            .table_name(&*self.shared.table)
             .index_name(UNFINISHED_INDEX)
             .key_condition_expression("unfinished = :partition AND due_at <= :due")
             .set_expression_attribute_values(values([
@@ -112,30 +116,37 @@ impl Ledger {
     }
 
     /// Lets a parked record be claimed again now, with its attempts counted anew.
+    /// Where no attempt can have sent anything, the next one also states its intent anew: whoever brings it back may
+    /// have mended what the old one was made from.
     /// False when it is no longer parked as `record` says.
     ///
     /// # Errors
     /// [`StageError::Store`].
     pub async fn resume(&self, record: &Record) -> Result<bool, StageError> {
         let (attempt_id, attempt) = self.fresh_id();
-        let now_ms = number(self.now_ms());
+        let mut update =
+            "SET resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, attempt_id = :attempt, unfinished = :partition"
+                .to_owned();
+        if record.clean_fence == record.fence {
+            update.push_str(" REMOVE intent");
+        }
+        let partition = unfinished_partition(Unfinished::Waiting, record.key.subject());
         let answer = self
+            .shared
             .client
             .update_item()
-            .table_name(&*self.table)
+            .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(&record.key)))
             .condition_expression("#state = :parked AND fence = :fence")
-            .update_expression(
-                "SET resume_at = :now, due_at = :now, attempts = :zero, attempt_id = :attempt, unfinished = :partition",
-            )
+            .update_expression(update)
             .set_expression_attribute_names(names([("#state", "state")]))
             .set_expression_attribute_values(values([
                 (":parked", text(State::Parked.as_str())),
                 (":fence", number(record.fence)),
-                (":now", now_ms),
+                (":now", number(self.now_ms())),
                 (":zero", number(0)),
                 (":attempt", attempt),
-                (":partition", text(unfinished_partition(Unfinished::Waiting, record.key.subject()))),
+                (":partition", text(partition)),
             ]))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -171,7 +182,7 @@ impl Ledger {
             ("fence".to_owned(), number(0)),
             ("attempt_id".to_owned(), attempt),
             ("reason".to_owned(), text(code)),
-            ("detail".to_owned(), text(detail)),
+            ("detail".to_owned(), text(bounded(detail))),
             ("stage".to_owned(), text(stage)),
             ("message".to_owned(), text(message)),
             ("settled_at".to_owned(), now_ms.clone()),
@@ -182,9 +193,10 @@ impl Ledger {
             ),
         ]);
         let answer = self
+            .shared
             .client
             .put_item()
-            .table_name(&*self.table)
+            .table_name(&*self.shared.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(subject)")
             .send()

@@ -1,0 +1,51 @@
+//! What the gate decided about a mapped bug, with everything it was decided from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::RepoName;
+
+/// The sealed (or parked) result of `qualify`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What follows.
+    pub gate: Gate,
+    /// Score of the extraction.
+    pub ai_confidence: f64,
+    /// Score of the best location.
+    pub location_confidence: f64,
+    /// Threshold that was in force for the extraction.
+    pub ai_threshold: f64,
+    /// Threshold that was in force for locations.
+    pub location_threshold: f64,
+    /// Repositories with a location at or above the threshold: each gets a pull request.
+    pub repos: Vec<RepoName>,
+    /// Key of the usage entry, where it was billed.
+    pub entry: Option<String>,
+}
+
+/// What the gate lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// Both scores pass: it is billed, in the transaction that sealed this decision.
+    Billed,
+    /// Both scores pass, and another content of the same ticket was billed before: nothing more is due.
+    BilledBefore,
+    /// Both scores pass, and the period's cap is reached: it waits.
+    Capped,
+    /// A score is below its threshold: a person decides.
+    Held,
+}
+
+impl Gate {
+    /// The word in records and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Billed => "billed",
+            Self::BilledBefore => "billed_before",
+            Self::Capped => "capped",
+            Self::Held => "below_threshold",
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Ways to an org's providers, within one invocation: settings, secrets, and a transport that ends with it.
+
+mod model;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ratchet_domain::ids::OrgId;
+use ratchet_domain::settings::{self, GithubAuth, Settings};
+use ratchet_guard::clock::{Clock, Millis};
+use ratchet_guard::{Ledger, StageError};
+use ratchet_providers::github::{App, Github, InstallationToken, app_jwt};
+use ratchet_providers::secret::Secret;
+use ratchet_providers::slack::Slack;
+use ratchet_providers::transport::Transport;
+use ratchet_providers::wire::Wire;
+use ratchet_providers::zendesk::Zendesk;
+
+pub use model::{ModelAccess, Reply};
+
+use crate::config::Reader;
+use crate::deployment::Deployment;
+use crate::http::Deadlined;
+use crate::orgs::{OrgError, Orgs};
+use crate::outcome::not_read;
+
+/// Left of an installation token's life when a new one is asked for, as a part of its whole life of an hour.
+const TOKEN_LIFE_PART: u64 = 6;
+
+/// GitHub App installations' tokens, by API address and installation.
+type Installations = Arc<Mutex<BTreeMap<(String, String), (InstallationToken, Millis)>>>;
+
+/// Makes connections; one a process.
+#[derive(Clone)]
+pub struct Connector {
+    orgs: Orgs,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    client_timeout_ms: u64,
+    model_timeout_ms: u64,
+    installations: Installations,
+}
+
+impl Connector {
+    /// Reads `SETTINGS_TABLE`, `SETTINGS_CACHE_SECONDS` and `CLIENT_TIMEOUT_MS`.
+    pub fn new(deployment: &Deployment, reader: &mut Reader<'_>) -> Self {
+        Self {
+            orgs: deployment.orgs(reader),
+            transport: Arc::clone(&deployment.transport),
+            clock: Arc::clone(&deployment.clock),
+            client_timeout_ms: reader.number("CLIENT_TIMEOUT_MS"),
+            model_timeout_ms: 0,
+            installations: Arc::default(),
+        }
+    }
+
+    /// Reads `MODEL_TIMEOUT_MS` too, for a stage that asks a model.
+    #[must_use]
+    pub fn asking(mut self, reader: &mut Reader<'_>) -> Self {
+        self.model_timeout_ms = reader.number("MODEL_TIMEOUT_MS");
+        self
+    }
+
+    /// The orgs whose settings it reads.
+    #[must_use]
+    pub fn orgs(&self) -> &Orgs {
+        &self.orgs
+    }
+
+    /// Connections of one org, until the ledger's invocation ends.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] while the org has no usable settings.
+    pub async fn org(&self, org: &OrgId, ledger: &Ledger) -> Result<Connection, StageError> {
+        let settings = self.orgs.settings(org).await?;
+        Ok(Connection {
+            connector: self.clone(),
+            settings,
+            deadline_ms: ledger.deadline_ms(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector")
+            .field("orgs", &self.orgs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One org's providers, within one invocation.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    connector: Connector,
+    settings: Arc<Settings>,
+    deadline_ms: Millis,
+}
+
+impl Connection {
+    /// The org's settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn transport(&self, timeout_ms: u64) -> Door {
+        let Connector { transport, clock, .. } = &self.connector;
+        let transport = Deadlined::new(
+            Arc::clone(transport),
+            Arc::clone(clock),
+            self.deadline_ms,
+            timeout_ms,
+        );
+        Door {
+            transport: Arc::new(transport),
+            clock: Arc::clone(clock),
+        }
+    }
+
+    fn absent(&self, provider: &'static str) -> OrgError {
+        OrgError::Absent {
+            org: self.settings.org.clone(),
+            provider,
+        }
+    }
+
+    /// Zendesk.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] when the settings have none, or its secret cannot be had.
+    pub async fn zendesk(&self) -> Result<ZendeskAccess, StageError> {
+        let settings = self
+            .settings
+            .zendesk
+            .clone()
+            .ok_or_else(|| self.absent("zendesk"))?;
+        let token = self.connector.orgs.secret(&settings.api_token).await?;
+        Ok(ZendeskAccess {
+            door: self.transport(self.connector.client_timeout_ms),
+            settings,
+            token,
+        })
+    }
+
+    /// Slack, or nothing when the settings have none.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] when its secret cannot be had.
+    pub async fn slack(&self) -> Result<Option<SlackAccess>, StageError> {
+        let Some(settings) = self.settings.slack.clone() else {
+            return Ok(None);
+        };
+        let token = self.connector.orgs.secret(&settings.bot_token).await?;
+        Ok(Some(SlackAccess {
+            door: self.transport(self.connector.client_timeout_ms),
+            settings,
+            token,
+        }))
+    }
+
+    /// GitHub, with the personal token or with one of the app's installation.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] when the settings have none, or no token can be had.
+    pub async fn github(&self) -> Result<GithubAccess, StageError> {
+        let settings = self
+            .settings
+            .github
+            .clone()
+            .ok_or_else(|| self.absent("github"))?;
+        let door = self.transport(self.connector.client_timeout_ms);
+        let token = match &settings.auth {
+            GithubAuth::Token(reference) => self.connector.orgs.secret(reference).await?,
+            GithubAuth::App {
+                app_id,
+                installation_id,
+                private_key,
+            } => {
+                let key = self.connector.orgs.secret(private_key).await?;
+                self.installation(&door, &settings.api_url, app_id, installation_id, &key)
+                    .await?
+            }
+        };
+        Ok(GithubAccess {
+            door,
+            settings,
+            token,
+        })
+    }
+
+    async fn installation(
+        &self,
+        door: &Door,
+        api_url: &str,
+        app_id: &str,
+        installation_id: &str,
+        key: &Secret,
+    ) -> Result<Secret, StageError> {
+        let now_ms = self.connector.clock.now_ms();
+        let slot = (api_url.to_owned(), installation_id.to_owned());
+        let kept = self
+            .connector
+            .installations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&slot)
+            .cloned();
+        if let Some((token, until)) = kept
+            && until > now_ms
+        {
+            return Ok(token.token);
+        }
+        let jwt = app_jwt(app_id, key, now_ms).map_err(|error| not_read(&error))?;
+        let app = App::new(door.wire(), api_url, &jwt);
+        let token = app
+            .installation_token(installation_id)
+            .await
+            .map_err(|error| not_read(&error))?;
+        let left_ms = token.expires_at_ms.saturating_sub(now_ms);
+        let until = token.expires_at_ms.saturating_sub(left_ms / TOKEN_LIFE_PART);
+        self.connector
+            .installations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(slot, (token.clone(), until));
+        Ok(token.token)
+    }
+
+    /// The model.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] when the settings have none, or its secret cannot be had.
+    pub async fn model(&self) -> Result<ModelAccess, StageError> {
+        let settings = self.settings.model.clone().ok_or_else(|| self.absent("model"))?;
+        let key = match &settings.api_key {
+            Some(reference) => Some(self.connector.orgs.secret(reference).await?),
+            None => None,
+        };
+        Ok(ModelAccess::new(
+            self.transport(self.connector.model_timeout_ms),
+            settings,
+            key,
+        ))
+    }
+}
+
+/// A transport and a clock: what a provider's client is made from.
+#[derive(Clone)]
+pub struct Door {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Door {
+    /// For one call.
+    #[must_use]
+    pub fn wire(&self) -> Wire<'_> {
+        Wire::new(&*self.transport, self.clock.now_ms())
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+/// A way to Zendesk.
+#[derive(Debug, Clone)]
+pub struct ZendeskAccess {
+    door: Door,
+    settings: settings::Zendesk,
+    token: Secret,
+}
+
+impl ZendeskAccess {
+    /// A client for one call.
+    #[must_use]
+    pub fn client(&self) -> Zendesk<'_> {
+        let settings = &self.settings;
+        Zendesk::new(
+            self.door.wire(),
+            &settings.base_url,
+            &settings.email,
+            &self.token,
+            &settings.integration_user_id,
+        )
+    }
+}
+
+/// A way to GitHub.
+#[derive(Debug, Clone)]
+pub struct GithubAccess {
+    door: Door,
+    settings: settings::Github,
+    token: Secret,
+}
+
+impl GithubAccess {
+    /// A client for one call.
+    #[must_use]
+    pub fn client(&self) -> Github<'_> {
+        Github::new(self.door.wire(), &self.settings.api_url, &self.token)
+    }
+
+    /// The org's GitHub settings.
+    #[must_use]
+    pub fn settings(&self) -> &settings::Github {
+        &self.settings
+    }
+}
+
+/// A way to Slack.
+#[derive(Debug, Clone)]
+pub struct SlackAccess {
+    door: Door,
+    settings: settings::Slack,
+    token: Secret,
+}
+
+impl SlackAccess {
+    /// A client for one call.
+    #[must_use]
+    pub fn client(&self) -> Slack<'_> {
+        Slack::new(self.door.wire(), &self.settings.api_url, &self.token)
+    }
+
+    /// The channel that the org's messages go to.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.settings.channel
+    }
+}

@@ -1,0 +1,213 @@
+//! A model step: one question, one repair, and an answer that is recorded before anybody acts on it.
+//!
+//! No provider of models takes a key, so asking again costs money and gives another answer.
+//! Both are accepted, since only the sealed answer is ever used: the first score wins.
+
+use ratchet_domain::ids::TicketRef;
+use ratchet_domain::settings::Settings;
+use ratchet_guard::effect::{Act, Effect};
+use ratchet_guard::{Acted, Joint, Outcome, Park, Sealed, StageError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::connect::ModelAccess;
+use crate::outcome;
+use crate::tokens::{Spent, TokenMeter};
+
+/// Why asking twice is accepted; for the reader of a stage.
+pub const ASKING_TWICE: &str = "asking a model twice costs tokens; only the sealed answer is used";
+
+/// Most characters of a raw answer that is kept for a person. Reason: the row's size.
+const RAW_CHARS_MAX: usize = 20_000;
+
+/// A tool that the model must call, and what it is given.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Who the model is, and what it must not do.
+    pub system: &'static str,
+    /// The material, as JSON: data, never instructions.
+    pub material: Value,
+    /// Name of the tool.
+    pub tool: &'static str,
+    /// What the tool is for.
+    pub description: &'static str,
+    /// JSON schema of the tool's input.
+    pub schema: Value,
+}
+
+/// What a stage asks, and how it reads the answer.
+pub trait Asking: Sync {
+    /// A checked answer.
+    type Answer: Serialize + DeserializeOwned + Send;
+
+    /// Name and version of the prompt, as `extract/1`; it stands in the record.
+    const PROMPT: &'static str;
+
+    /// The question; it may read what the intent pins.
+    fn question(
+        &self,
+        act: &Act,
+    ) -> impl Future<Output = Result<Question, Outcome<Asked<Self::Answer>>>> + Send;
+
+    /// Reads the tool's input.
+    ///
+    /// # Errors
+    /// One sentence that tells the model what to mend; it quotes nothing of a customer.
+    fn check(&self, input: &Value) -> Result<Self::Answer, String>;
+}
+
+/// A checked answer, and what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answered<T> {
+    /// The answer.
+    pub answer: T,
+    /// The model that gave it, as the provider names it.
+    pub model: String,
+    /// Name and version of the prompt.
+    pub prompt: String,
+    /// What it cost.
+    pub spent: Spent,
+}
+
+/// What a model step came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked<T> {
+    /// An answer of the right shape.
+    Answered(Answered<T>),
+    /// Two answers that could not be read; the last one is kept for a person.
+    Unreadable {
+        /// What was wrong with it.
+        problem: String,
+        /// The raw answer, cut to a bound.
+        raw: String,
+        /// The model that gave it.
+        model: String,
+        /// What both cost.
+        spent: Spent,
+    },
+}
+
+impl<T> Asked<T> {
+    fn spent(&self) -> (Spent, &str) {
+        match self {
+            Self::Answered(answered) => (answered.spent, &answered.model),
+            Self::Unreadable { spent, model, .. } => (*spent, model),
+        }
+    }
+}
+
+/// The effect of asking.
+#[derive(Debug)]
+pub struct Ask<'a, A> {
+    model: &'a ModelAccess,
+    asking: A,
+}
+
+impl<'a, A: Asking> Ask<'a, A> {
+    /// Asks this model.
+    pub fn new(model: &'a ModelAccess, asking: A) -> Self {
+        Self { model, asking }
+    }
+}
+
+impl<A: Asking> Effect for Ask<'_, A> {
+    type Receipt = Asked<A::Answer>;
+
+    async fn send(&self, act: &Act) -> Outcome<Asked<A::Answer>> {
+        let question = match self.asking.question(act).await {
+            Ok(question) => question,
+            Err(outcome) => return outcome,
+        };
+        let first = match self.model.ask(&question, None).await {
+            Ok(reply) => reply,
+            Err(error) => return outcome::failed(&error),
+        };
+        let problem = match first.input.and_then(|input| self.asking.check(&input)) {
+            Ok(answer) => return Outcome::Done(answered::<A>(answer, first.model, first.spent)),
+            Err(problem) => problem,
+        };
+        let second = match self.model.ask(&question, Some(&problem)).await {
+            Ok(reply) => reply,
+            Err(error) => return outcome::failed(&error),
+        };
+        let spent = first.spent.and(second.spent);
+        Outcome::Done(match second.input.and_then(|input| self.asking.check(&input)) {
+            Ok(answer) => answered::<A>(answer, second.model, spent),
+            Err(problem) => Asked::Unreadable {
+                problem,
+                raw: second.raw.chars().take(RAW_CHARS_MAX).collect(),
+                model: second.model,
+                spent,
+            },
+        })
+    }
+}
+
+fn answered<A: Asking>(answer: A::Answer, model: String, spent: Spent) -> Asked<A::Answer> {
+    Asked::Answered(Answered {
+        answer,
+        model,
+        prompt: A::PROMPT.to_owned(),
+        spent,
+    })
+}
+
+/// Seals a model step together with its token usage; an unreadable answer is held for a person with the raw text.
+///
+/// # Errors
+/// [`StageError::Parked`] when the answer is held; otherwise as [`Acted::seal_with`].
+pub async fn settle<T: Serialize>(
+    acted: Acted<Asked<T>>,
+    tokens: &TokenMeter,
+    ticket: &TicketRef,
+    settings: &Settings,
+) -> Result<Sealed, StageError> {
+    let (spent, model) = acted.receipt().spent();
+    let claim = acted.claim();
+    let zone = settings.billing.time_zone;
+    let entry = tokens.entry(
+        ticket,
+        zone,
+        claim.key(),
+        claim.fence(),
+        claim.first_claimed_at(),
+        model,
+        spent,
+    )?;
+    let problem = match acted.receipt() {
+        Asked::Answered(_) => None,
+        Asked::Unreadable { problem, .. } => Some(problem.clone()),
+    };
+    let Some(problem) = problem else {
+        return match acted.seal_with(vec![entry]).await? {
+            Joint::OnRecord(sealed) => Ok(sealed),
+            Joint::Refused { acted, .. } => Err(StageError::Conflict {
+                key: acted.claim().key().clone(),
+            }),
+        };
+    };
+    let park = Park::for_a_person("model_answer_unreadable", problem);
+    match acted.park_with(park, vec![entry]).await? {
+        Joint::OnRecord(parked) => Err(StageError::Parked(parked)),
+        Joint::Refused { acted, .. } => Err(StageError::Conflict {
+            key: acted.claim().key().clone(),
+        }),
+    }
+}
+
+/// The answer in a sealed model step.
+///
+/// # Errors
+/// [`StageError::Unreadable`] when the record holds none.
+pub fn answer_of<T: DeserializeOwned>(sealed: &Sealed) -> Result<Answered<T>, StageError> {
+    match sealed.result::<Asked<T>>()? {
+        Asked::Answered(answered) => Ok(answered),
+        Asked::Unreadable { .. } => Err(StageError::Unreadable {
+            key: ratchet_guard::OnRecord::key(sealed).clone(),
+            line: 0,
+            column: 0,
+        }),
+    }
+}
