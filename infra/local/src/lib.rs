@@ -1,1 +1,3 @@
 //! The cloud on a laptop.
+
+pub mod sandbox;
