@@ -6,6 +6,9 @@
 //! | [`keyed`] | [`PermanentKey`] | sends again: the provider drops the repeat and answers with the first result |
 //! | [`accept_duplicates`] | nothing | sends again: two effects are possible, and somebody accepted that |
 //! | [`accept_loss`] | nothing | never sends again: no effect is possible, and somebody accepted that |
+//!
+//! After [`Outcome::Stale`] an earlier request may have been what changed the token, so the same rules apply within the
+//! attempt.
 
 use std::future::Future;
 
@@ -72,9 +75,11 @@ pub enum Ran<T> {
     Adopted(T),
     /// This attempt came to that.
     Sent(Outcome<T>),
+    /// Nobody can tell whether it was applied, and it may be sent again at once.
+    SendAgain(Why),
     /// The probe could not tell; nothing was sent.
     CannotTell(Why),
-    /// Nothing was sent, since an earlier attempt may have, and its loss is accepted.
+    /// Nothing was sent, since an earlier request may have been applied, and its loss is accepted.
     GivenUp(Why),
 }
 
@@ -157,7 +162,12 @@ impl<E: Effect> Guarded for AcceptDuplicates<E> {
     type Receipt = E::Receipt;
 
     async fn run(&self, act: &Act, _may_have_sent: bool) -> Ran<E::Receipt> {
-        Ran::Sent(self.0.send(act).await)
+        // A second effect is accepted, so not knowing is no reason to wait for the lease to end.
+        let outcome = self.0.send(act).await;
+        if let Outcome::Unknown(why) = outcome {
+            return Ran::SendAgain(why);
+        }
+        Ran::Sent(outcome)
     }
 }
 
@@ -168,7 +178,7 @@ impl<E: Effect> Guarded for AcceptLoss<E> {
         if may_have_sent {
             return Ran::GivenUp(Why::new(
                 "possibly_lost",
-                "an earlier attempt may have sent it, and loss is accepted",
+                "an earlier request may have been applied, and loss is accepted",
             ));
         }
         Ran::Sent(self.0.send(act).await)

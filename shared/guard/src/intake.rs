@@ -158,10 +158,7 @@ impl Intake {
         ttl_seconds: u64,
     ) -> Self {
         Self {
-            client,
-            table: table.into(),
-            clock,
-            ids,
+            events: Events::new(client, table, clock, ids),
             hand_over_ms,
             ttl_seconds,
         }

@@ -2,9 +2,14 @@
 
 mod act;
 mod claim;
+mod companion;
+mod fenced;
+mod park;
 mod read;
 mod release;
 mod seal;
+mod size;
+mod together;
 
 use std::sync::Arc;
 
@@ -14,9 +19,10 @@ use serde::de::DeserializeOwned;
 
 pub use act::Acted;
 pub use claim::{Claim, Decision};
+pub use companion::Companion;
+pub use park::Park;
 pub use read::Page;
-pub use release::Park;
-pub use seal::{Companion, Joint};
+pub use seal::Joint;
 
 use crate::clock::{AttemptIds, Clock, Millis};
 use crate::error::StageError;
@@ -131,16 +137,22 @@ impl OnRecord for Parked {
 /// [`Ledger::until`], so that every lease covers that invocation's deadline.
 #[derive(Clone)]
 pub struct Ledger {
+    shared: Arc<Shared>,
+    deadline_ms: Millis,
+}
+
+/// What all invocations of a process have in common.
+struct Shared {
     client: Client,
     table: Arc<str>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn AttemptIds>,
     timing: Timing,
-    deadline_ms: Millis,
 }
 
 impl Ledger {
-    /// A ledger in `table`. Its leases are empty until an invocation's deadline is given with [`Ledger::until`].
+    /// A ledger in `table`. Nothing is acted on with it until an invocation's deadline is given with
+    /// [`Ledger::until`].
     #[must_use]
     pub fn new(
         client: Client,
@@ -149,12 +161,15 @@ impl Ledger {
         ids: Arc<dyn AttemptIds>,
         timing: Timing,
     ) -> Self {
-        Self {
+        let shared = Shared {
             client,
             table: table.into(),
             clock,
             ids,
             timing,
+        };
+        Self {
+            shared: Arc::new(shared),
             deadline_ms: 0,
         }
     }
@@ -163,8 +178,8 @@ impl Ledger {
     #[must_use]
     pub fn until(&self, deadline_ms: Millis) -> Self {
         Self {
+            shared: Arc::clone(&self.shared),
             deadline_ms,
-            ..self.clone()
         }
     }
 
@@ -177,13 +192,13 @@ impl Ledger {
     /// Now, by the ledger's clock.
     #[must_use]
     pub fn now_ms(&self) -> Millis {
-        self.clock.now_ms()
+        self.shared.clock.now_ms()
     }
 
     /// The durations in force.
     #[must_use]
     pub fn timing(&self) -> &Timing {
-        &self.timing
+        &self.shared.timing
     }
 
     fn row_key(key: &WorkKey) -> Item {
@@ -194,7 +209,7 @@ impl Ledger {
     }
 
     fn fresh_id(&self) -> (String, AttributeValue) {
-        let id = self.ids.fresh();
+        let id = self.shared.ids.fresh();
         let value = text(id.clone());
         (id, value)
     }
@@ -203,7 +218,7 @@ impl Ledger {
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger")
-            .field("table", &self.table)
+            .field("table", &self.shared.table)
             .field("deadline_ms", &self.deadline_ms)
             .finish()
     }

@@ -39,7 +39,7 @@ impl StoreError {
             SdkError::TimeoutError(_) => "Timeout",
             SdkError::DispatchFailure(_) => "DispatchFailure",
             SdkError::ResponseError(_) => "ResponseError",
-            _ => "ServiceError",
+            SdkError::ServiceError(_) | _ => "ServiceError",
         };
         let service = error.as_service_error();
         Self {
@@ -91,6 +91,9 @@ pub(crate) fn put_answer<R>(
     }
 }
 
+/// How a transaction's reason says that a condition did not hold.
+pub(crate) const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
 /// What a transaction came to.
 #[derive(Debug)]
 pub(crate) enum Transaction {
@@ -116,7 +119,7 @@ pub(crate) fn transaction_answer<O, R>(
     let reasons = canceled.cancellation_reasons();
     if reasons
         .iter()
-        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+        .any(|reason| reason.code() == Some(CONDITION_FAILED))
     {
         return Ok(Transaction::Lost(reasons.to_vec()));
     }

@@ -1,0 +1,21 @@
+//! The guard's promises, each against the embedded store, with a clock that only the test moves.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test did not expect ends it"
+)]
+
+mod claim;
+mod fence;
+mod index;
+mod intake;
+mod joint;
+mod mix;
+mod park;
+mod provider;
+mod recover;
+mod resend;
+mod size;
+mod wire;
+mod world;
+mod writes;
