@@ -1,0 +1,186 @@
+//! A deployment on a laptop: the template's tables and queues in this process, and the production functions on them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use aws_sdk_dynamodb::types::KeyType;
+use aws_sdk_sqs::types::QueueAttributeName;
+use ratchet_domain::stage::Stage;
+use ratchet_guard::clock::{AttemptIds, Clock, Millis};
+use ratchet_guard::schema;
+use ratchet_providers::transport::Transport;
+use ratchet_runtime::batch::{self, BatchError};
+use ratchet_runtime::config::{ConfigError, Env};
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::secrets::EnvSecrets;
+
+use crate::aws::{Aws, Link};
+use crate::sqs::Sqs;
+use crate::template::{Template, Variable};
+
+/// The template's resources in an account, and the environment of each function.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// What is deployed.
+    pub template: Arc<Template>,
+    /// Where it is deployed.
+    pub aws: Aws,
+    /// Variables that every function gets besides its own: secrets, mostly.
+    pub secrets: BTreeMap<String, String>,
+}
+
+impl Cloud {
+    /// Makes the template's tables and queues in an empty account.
+    ///
+    /// # Errors
+    /// When the template is not readable or a resource cannot be made.
+    pub async fn deploy(aws: Aws, secrets: BTreeMap<String, String>) -> Result<Self> {
+        let template = Template::of_this_build()?;
+        let link = aws.link();
+        let dynamo = link.dynamo();
+        for (name, table) in &template.tables {
+            let kinds = [KeyType::Hash, KeyType::Range];
+            let keys: Vec<(&str, KeyType)> = table.keys.iter().map(String::as_str).zip(kinds).collect();
+            schema::create(&dynamo, name, &keys, table.has_unfinished).await.with_context(|| name.clone())?;
+        }
+        let sqs = link.sqs();
+        for (name, queue) in &template.queues {
+            sqs.create_queue()
+                .queue_name(name)
+                .attributes(QueueAttributeName::VisibilityTimeout, queue.visibility_seconds.to_string())
+                .send()
+                .await
+                .with_context(|| name.clone())?;
+        }
+        for (name, queue) in &template.queues {
+            if let Some((target, receives)) = &queue.redrive {
+                let policy = serde_json::json!({
+                    "deadLetterTargetArn": crate::sqs::arn(target),
+                    "maxReceiveCount": receives,
+                });
+                sqs.set_queue_attributes()
+                    .queue_url(Sqs::queue_url(name))
+                    .attributes(QueueAttributeName::RedrivePolicy, policy.to_string())
+                    .send()
+                    .await
+                    .with_context(|| name.clone())?;
+            }
+        }
+        Ok(Self { template: Arc::new(template), aws, secrets })
+    }
+
+    /// The same deployment on another account that holds its resources, as a fork does.
+    #[must_use]
+    pub fn on(&self, aws: Aws) -> Self {
+        Self { aws, ..self.clone() }
+    }
+
+    /// The environment of a function: the template's variables, resolved, and the secrets.
+    ///
+    /// # Errors
+    /// When the template has no such function.
+    pub fn environment(&self, binary: &str) -> Result<Env> {
+        let resolve = |variable: &Variable| match variable {
+            Variable::Literal(text) => text.clone(),
+            Variable::Reference(id) if self.template.queues.contains_key(id) => Sqs::queue_url(id),
+            // Tables and queues are called by their logical ids here; a parameter has a deployment's default.
+            Variable::Reference(id) if id == "LogLevel" => "info".to_owned(),
+            Variable::Reference(id) => id.clone(),
+            Variable::Arn(id) => crate::sqs::arn(id),
+        };
+        let own = self.template.environment(binary, resolve)?;
+        Ok(own.into_iter().chain(self.secrets.clone()).collect())
+    }
+
+    /// The world of one function's process.
+    ///
+    /// # Errors
+    /// When the template has no such function.
+    pub fn deployment(
+        &self,
+        binary: &str,
+        link: &Link,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn AttemptIds>,
+    ) -> Result<Deployment> {
+        Ok(Deployment {
+            env: self.environment(binary)?,
+            clock,
+            ids,
+            dynamo: link.dynamo(),
+            sqs: link.sqs(),
+            transport,
+            secrets: Arc::new(EnvSecrets),
+        })
+    }
+
+    /// How long a function of this name runs at most, in ms.
+    #[must_use]
+    pub fn timeout_ms(&self, binary: &str) -> Millis {
+        self.template.functions.get(binary).map_or(0, |function| function.timeout_seconds.saturating_mul(1000))
+    }
+}
+
+/// The production functions, made once.
+#[derive(Debug)]
+pub struct Functions {
+    /// The intake.
+    pub webhook: webhook::Webhook,
+    extract: extract::Extract,
+    map: map::Map,
+    qualify: qualify::Qualify,
+    fan_out: fan_out::FanOut,
+    open_pr: open_pr::OpenPr,
+    publish_rca: publish_rca::PublishRca,
+    notify: notify::Notify,
+}
+
+impl Functions {
+    /// All of them; `deployment` gives the world of each by its binary's name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] of the first one whose environment is not complete, or what `deployment` says.
+    pub fn new(deployment: impl Fn(&str) -> Result<Deployment>) -> Result<Self> {
+        fn made<T>(
+            deployment: &impl Fn(&str) -> Result<Deployment>,
+            name: &str,
+            make: impl FnOnce(&Deployment) -> Result<T, ConfigError>,
+        ) -> Result<T> {
+            make(&deployment(name)?).with_context(|| format!("function `{name}`"))
+        }
+        Ok(Self {
+            webhook: made(&deployment, "webhook", webhook::Webhook::new)?,
+            extract: made(&deployment, "extract", extract::Extract::new)?,
+            map: made(&deployment, "map", map::Map::new)?,
+            qualify: made(&deployment, "qualify", qualify::Qualify::new)?,
+            fan_out: made(&deployment, "fan-out", fan_out::FanOut::new)?,
+            open_pr: made(&deployment, "open-pr", open_pr::OpenPr::new)?,
+            publish_rca: made(&deployment, "publish-rca", publish_rca::PublishRca::new)?,
+            notify: made(&deployment, "notify", notify::Notify::new)?,
+        })
+    }
+
+    /// One invocation of a queue-driven stage that is stopped at `deadline_ms`.
+    ///
+    /// # Errors
+    /// [`BatchError`]: the whole batch comes back.
+    pub async fn invoke(
+        &self,
+        stage: Stage,
+        event: SqsEvent,
+        deadline_ms: Millis,
+    ) -> Result<SqsBatchResponse, BatchError> {
+        match stage {
+            Stage::Extract => batch::handle(&self.extract, event, deadline_ms).await,
+            Stage::Map => batch::handle(&self.map, event, deadline_ms).await,
+            Stage::Qualify => batch::handle(&self.qualify, event, deadline_ms).await,
+            Stage::FanOut => batch::handle(&self.fan_out, event, deadline_ms).await,
+            Stage::OpenPr => batch::handle(&self.open_pr, event, deadline_ms).await,
+            Stage::PublishRca => batch::handle(&self.publish_rca, event, deadline_ms).await,
+            Stage::Notify => batch::handle(&self.notify, event, deadline_ms).await,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The deployed template, read: what runs on a laptop has the queues, tables, timeouts and variables of what is deployed.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use serde_yaml_ng::Value;
+
+/// `infra/template.yaml`, as it was when this was built.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// A table's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Partition key, then the sort key where there is one.
+    pub keys: Vec<String>,
+    /// It has the sparse index.
+    pub has_unfinished: bool,
+}
+
+/// A queue's behaviour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// How long a received message is hidden, in seconds.
+    pub visibility_seconds: u64,
+    /// Its dead letters' queue and after how many receives.
+    pub redrive: Option<(String, u64)>,
+}
+
+/// A function's limits and variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// When it is stopped, in seconds.
+    pub timeout_seconds: u64,
+    /// Variables; those that name a table or a queue hold its logical id.
+    pub variables: BTreeMap<String, Variable>,
+    /// Logical id of the queue that drives it.
+    pub queue: Option<String>,
+}
+
+/// A variable's value in the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// As it stands.
+    Literal(String),
+    /// The name or the URL of another resource.
+    Reference(String),
+    /// The ARN of another resource.
+    Arn(String),
+}
+
+/// What the template declares, by logical id; functions by their binary's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Tables.
+    pub tables: BTreeMap<String, Table>,
+    /// Queues.
+    pub queues: BTreeMap<String, Queue>,
+    /// Functions.
+    pub functions: BTreeMap<String, Function>,
+}
+
+impl Template {
+    /// The template of this build.
+    ///
+    /// # Errors
+    /// When it does not have the shape that is deployed; names the resource.
+    pub fn of_this_build() -> Result<Self> {
+        Self::parse(TEMPLATE)
+    }
+
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// As [`Template::of_this_build`].
+    pub fn parse(text: &str) -> Result<Self> {
+        let document: Value = serde_yaml_ng::from_str(text).context("template is not YAML")?;
+        let resources = document.get("Resources").and_then(Value::as_mapping).context("template has no Resources")?;
+        let mut template =
+            Self { tables: BTreeMap::new(), queues: BTreeMap::new(), functions: BTreeMap::new() };
+        for (id, resource) in resources {
+            let id = id.as_str().context("a resource's id is no text")?.to_owned();
+            let empty = Value::Null;
+            let properties = resource.get("Properties").unwrap_or(&empty);
+            let of_resource = || format!("resource `{id}`");
+            match resource.get("Type").and_then(Value::as_str) {
+                Some("AWS::DynamoDB::Table") => {
+                    template.tables.insert(id.clone(), table(properties).with_context(of_resource)?);
+                }
+                Some("AWS::SQS::Queue") => {
+                    template.queues.insert(id.clone(), queue(properties).with_context(of_resource)?);
+                }
+                Some("AWS::Serverless::Function") => {
+                    let binary = resource.get("Metadata").and_then(|value| value.get("BuildProperties"));
+                    let binary = binary.and_then(|value| value.get("Binary")).and_then(Value::as_str);
+                    let binary = binary.with_context(of_resource)?.to_owned();
+                    template.functions.insert(binary, function(properties).with_context(of_resource)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(template)
+    }
+
+    /// The environment of a function, with `resolve` giving the value of a reference.
+    ///
+    /// # Errors
+    /// When there is no such function.
+    pub fn environment(
+        &self,
+        binary: &str,
+        resolve: impl Fn(&Variable) -> String,
+    ) -> Result<BTreeMap<String, String>> {
+        let function = self.functions.get(binary).with_context(|| format!("template has no function `{binary}`"))?;
+        Ok(function.variables.iter().map(|(name, value)| (name.clone(), resolve(value))).collect())
+    }
+}
+
+fn whole(value: &Value, name: &str) -> Option<u64> {
+    value.get(name).and_then(Value::as_u64)
+}
+
+fn table(properties: &Value) -> Result<Table> {
+    let schema = properties.get("KeySchema").and_then(Value::as_sequence).context("table has no KeySchema")?;
+    let keys: Option<Vec<String>> = schema
+        .iter()
+        .map(|key| key.get("AttributeName").and_then(Value::as_str).map(str::to_owned))
+        .collect();
+    Ok(Table {
+        keys: keys.context("a key has no AttributeName")?,
+        has_unfinished: properties.get("GlobalSecondaryIndexes").is_some(),
+    })
+}
+
+fn queue(properties: &Value) -> Result<Queue> {
+    let redrive = match properties.get("RedrivePolicy") {
+        None => None,
+        Some(policy) => {
+            let target = policy.get("deadLetterTargetArn").map(variable).transpose()?;
+            let Some(Variable::Arn(target)) = target else { bail!("deadLetterTargetArn must be !GetAtt") };
+            Some((target, whole(policy, "maxReceiveCount").context("maxReceiveCount is missing")?))
+        }
+    };
+    Ok(Queue { visibility_seconds: whole(properties, "VisibilityTimeout").unwrap_or(30), redrive })
+}
+
+fn function(properties: &Value) -> Result<Function> {
+    let declared = properties.get("Environment").and_then(|value| value.get("Variables"));
+    let declared = declared.and_then(Value::as_mapping).context("function has no variables")?;
+    let mut variables = BTreeMap::new();
+    for (name, value) in declared {
+        let name = name.as_str().context("a variable's name is no text")?;
+        variables.insert(name.to_owned(), variable(value).with_context(|| format!("variable `{name}`"))?);
+    }
+    let events = properties.get("Events").and_then(Value::as_mapping);
+    let source = events.into_iter().flatten().find_map(|(_, event)| event.get("Properties")?.get("Queue").cloned());
+    let queue = match source.as_ref().map(variable).transpose()? {
+        Some(Variable::Arn(id)) => Some(id),
+        Some(Variable::Literal(_) | Variable::Reference(_)) => bail!("an event's Queue must be !GetAtt"),
+        None => None,
+    };
+    Ok(Function {
+        timeout_seconds: whole(properties, "Timeout").context("function has no Timeout")?,
+        variables,
+        queue,
+    })
+}
+
+/// A literal, `!Ref X`, or `!GetAtt X.Arn`.
+fn variable(value: &Value) -> Result<Variable> {
+    match value {
+        Value::String(text) => Ok(Variable::Literal(text.clone())),
+        Value::Number(number) => Ok(Variable::Literal(number.to_string())),
+        Value::Tagged(tagged) => {
+            let text = tagged.value.as_str().context("a reference is no text")?;
+            if tagged.tag == "Ref" {
+                return Ok(Variable::Reference(text.to_owned()));
+            }
+            let id = text.strip_suffix(".Arn").context("only .Arn is read")?;
+            Ok(Variable::Arn(id.to_owned()))
+        }
+        Value::Null | Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) => bail!("value is not understood"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratchet_domain::stage::Stage;
+
+    #[test]
+    fn every_stage_has_its_function_and_its_queue_with_dead_letters() {
+        let template = Template::of_this_build().unwrap();
+        for stage in Stage::ALL {
+            let function = &template.functions[stage.as_str()];
+            let queue = &template.queues[function.queue.as_ref().unwrap()];
+            assert!(queue.redrive.is_some(), "{stage}");
+            assert!(queue.visibility_seconds >= 6 * function.timeout_seconds, "{stage}");
+        }
+        assert_eq!(template.tables["LedgerTable"].keys, ["subject", "step"]);
+    }
+
+    #[test]
+    fn a_value_of_an_unknown_shape_is_named() {
+        let text = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildProperties: {Binary: f}}\n    Properties: {Timeout: 1, Environment: {Variables: {A: [1]}}}\n";
+        let error = format!("{:#}", Template::parse(text).unwrap_err());
+        assert!(error.contains("resource `F`") && error.contains("variable `A`"), "{error}");
+    }
+}
