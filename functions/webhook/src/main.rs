@@ -1,2 +1,6 @@
-//! The webhook function.
-fn main() {}
+//! The `webhook` function: a Lambda `bootstrap`, configured by its environment alone.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    ratchet_runtime::serve::function(webhook::Webhook::new).await
+}
