@@ -36,7 +36,11 @@ impl Reply {
     /// A success.
     #[must_use]
     pub fn ok(body: String) -> Self {
-        Self { status: 200, query_error: None, body }
+        Self {
+            status: 200,
+            query_error: None,
+            body,
+        }
     }
 
     /// Too many requests: the service did nothing and the SDK tries again.
@@ -44,24 +48,41 @@ impl Reply {
     pub fn throttled(service: Service) -> Self {
         let (shape, query_error) = match service {
             Service::DynamoDb => ("com.amazon.coral.availability#ThrottlingException", None),
-            Service::Sqs => ("com.amazonaws.sqs#RequestThrottled", Some("RequestThrottled;Sender".to_owned())),
+            Service::Sqs => (
+                "com.amazonaws.sqs#RequestThrottled",
+                Some("RequestThrottled;Sender".to_owned()),
+            ),
         };
         let body = format!(r#"{{"__type":"{shape}","message":"Rate exceeded"}}"#);
-        Self { status: 400, query_error, body }
+        Self {
+            status: 400,
+            query_error,
+            body,
+        }
     }
 
     /// A failure inside the service, after which it may have done what was asked, or not.
     #[must_use]
     pub fn internal_error() -> Self {
-        let body = r#"{"__type":"com.amazon.coral.service#InternalServerError","message":"Internal server error"}"#;
-        Self { status: 500, query_error: None, body: body.to_owned() }
+        let body =
+            r#"{"__type":"com.amazon.coral.service#InternalServerError","message":"Internal server error"}"#;
+        Self {
+            status: 500,
+            query_error: None,
+            body: body.to_owned(),
+        }
     }
 
     /// The service is away: it did nothing, and the SDK tries again.
     #[must_use]
     pub fn unavailable() -> Self {
-        let body = r#"{"__type":"com.amazon.coral.service#ServiceUnavailableException","message":"Unavailable"}"#;
-        Self { status: 503, query_error: None, body: body.to_owned() }
+        let body =
+            r#"{"__type":"com.amazon.coral.service#ServiceUnavailableException","message":"Unavailable"}"#;
+        Self {
+            status: 503,
+            query_error: None,
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -151,7 +172,10 @@ impl Aws {
     /// # Errors
     /// [`EmbeddedError`] when the tables' store cannot be made.
     pub fn memory(clock: Arc<dyn Clock>) -> Result<Self, EmbeddedError> {
-        Ok(Self { dynamo: EmbeddedDynamo::memory_at(Arc::clone(&clock))?, sqs: Sqs::new(clock) })
+        Ok(Self {
+            dynamo: EmbeddedDynamo::memory_at(Arc::clone(&clock))?,
+            sqs: Sqs::new(clock),
+        })
     }
 
     /// The content now; later changes do not touch it.
@@ -159,7 +183,10 @@ impl Aws {
     /// # Errors
     /// [`EmbeddedError`] when the tables cannot be copied.
     pub fn snapshot(&self) -> Result<AwsSnapshot, EmbeddedError> {
-        Ok(AwsSnapshot { dynamo: self.dynamo.snapshot()?, sqs: self.sqs.snapshot() })
+        Ok(AwsSnapshot {
+            dynamo: self.dynamo.snapshot()?,
+            sqs: self.sqs.snapshot(),
+        })
     }
 
     /// A second account that starts as this one and goes its own way, on `clock`.
@@ -187,7 +214,11 @@ impl Aws {
             Some(Service::Sqs) => self.sqs.answer(target, body),
             Some(Service::DynamoDb) => {
                 let (status, body) = self.dynamo.answer(target, body);
-                Reply { status, query_error: None, body }
+                Reply {
+                    status,
+                    query_error: None,
+                    body,
+                }
             }
             None => Reply {
                 status: 400,

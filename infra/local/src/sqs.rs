@@ -70,7 +70,11 @@ impl Sqs {
     /// The queues of `state`, on `clock`.
     #[must_use]
     pub fn with_state(clock: Arc<dyn Clock>, state: State) -> Self {
-        Self { clock, state: Arc::new(Mutex::new(state)), changed: Arc::default() }
+        Self {
+            clock,
+            state: Arc::new(Mutex::new(state)),
+            changed: Arc::default(),
+        }
     }
 
     /// An independent copy: nothing that happens to one is seen by the other. Both read the same clock.
@@ -117,7 +121,13 @@ impl Sqs {
     #[must_use]
     pub fn depth(&self, queue: &str) -> Depth {
         let now_ms = self.now_ms();
-        self.read(|state| state.queues.get(queue).map(|queue| queue.depth(now_ms)).unwrap_or_default())
+        self.read(|state| {
+            state
+                .queues
+                .get(queue)
+                .map(|queue| queue.depth(now_ms))
+                .unwrap_or_default()
+        })
     }
 
     /// The earliest time after now at which one of these queues has something new to hand out.
@@ -163,17 +173,28 @@ impl Sqs {
                 }
                 Reply::ok(value.to_string())
             }
-            Err(refusal) => Reply { status: 400, query_error: Some(refusal.header()), body: refusal.body() },
+            Err(refusal) => Reply {
+                status: 400,
+                query_error: Some(refusal.header()),
+                body: refusal.body(),
+            },
         }
     }
 
     /// How long a receive of this body would wait on an empty queue, in seconds: as it asks, or as its queue is set.
     #[must_use]
     pub fn wait_seconds(&self, body: &[u8]) -> u32 {
-        let Ok(request) = read::<Receive>(body) else { return 0 };
+        let Ok(request) = read::<Receive>(body) else {
+            return 0;
+        };
         let of_queue = || {
             let name = queue_of(body).ok()?;
-            self.read(|state| state.queues.get(&name).map(|queue| queue.settings.receive_wait_seconds))
+            self.read(|state| {
+                state
+                    .queues
+                    .get(&name)
+                    .map(|queue| queue.settings.receive_wait_seconds)
+            })
         };
         request.wait_seconds().or_else(of_queue).unwrap_or(0)
     }
@@ -196,7 +217,13 @@ fn feeds(operation: &str) -> bool {
     )
 }
 
-fn run(state: &mut State, operation: &str, body: &[u8], base_url: &str, now_ms: Millis) -> Result<Value, Refusal> {
+fn run(
+    state: &mut State,
+    operation: &str,
+    body: &[u8],
+    base_url: &str,
+    now_ms: Millis,
+) -> Result<Value, Refusal> {
     let queue = || queue_of(body);
     match operation {
         "SendMessage" => state.send_message(&queue()?, now_ms, read::<Send>(body)?),
@@ -217,7 +244,10 @@ fn run(state: &mut State, operation: &str, body: &[u8], base_url: &str, now_ms: 
         "StartMessageMoveTask" => state.start_move(now_ms, &read(body)?),
         "ListMessageMoveTasks" => state.list_moves(&read(body)?),
         "CancelMessageMoveTask" => state.cancel_move(&read(body)?),
-        _ => Err(Refusal::new(Code::UnknownOperation, format!("Unknown operation {operation}."))),
+        _ => Err(Refusal::new(
+            Code::UnknownOperation,
+            format!("Unknown operation {operation}."),
+        )),
     }
 }
 
@@ -228,7 +258,14 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         } else {
             Code::Serialization
         };
-        Refusal::new(code, format!("The request cannot be read line={} column={}.", error.line(), error.column()))
+        Refusal::new(
+            code,
+            format!(
+                "The request cannot be read line={} column={}.",
+                error.line(),
+                error.column()
+            ),
+        )
     })
 }
 

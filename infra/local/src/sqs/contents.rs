@@ -33,7 +33,9 @@ impl MessageAttribute {
     fn encoded(&self) -> Option<(u8, Vec<u8>)> {
         let kind = self.data_type.split('.').next()?;
         match (kind, &self.string_value, &self.binary_value) {
-            ("String" | "Number", Some(text), None) if !text.is_empty() => Some((1, text.clone().into_bytes())),
+            ("String" | "Number", Some(text), None) if !text.is_empty() => {
+                Some((1, text.clone().into_bytes()))
+            }
             ("Binary", None, Some(base64)) => {
                 let bytes = STANDARD.decode(base64).ok()?;
                 (!bytes.is_empty()).then_some((2, bytes))
@@ -80,13 +82,17 @@ pub(super) fn measured(body: &str, attributes: &Attributes) -> Result<usize, Ref
         return Err(Refusal::new(Code::InvalidMessageContents, message));
     }
     if attributes.len() > ATTRIBUTES_MAX {
-        let message = format!("Number of message attributes [{}] exceeds the allowed maximum [10].", attributes.len());
+        let message = format!(
+            "Number of message attributes [{}] exceeds the allowed maximum [10].",
+            attributes.len()
+        );
         return Err(Refusal::new(Code::InvalidParameterValue, message));
     }
     let mut bytes = body.len();
     for (name, attribute) in attributes {
         let (_, value) = attribute.encoded().ok_or_else(|| {
-            let message = format!("The message attribute '{name}' must contain a non-empty value of its type.");
+            let message =
+                format!("The message attribute '{name}' must contain a non-empty value of its type.");
             Refusal::new(Code::InvalidParameterValue, message)
         })?;
         bytes += name.len() + attribute.data_type.len() + value.len();

@@ -74,27 +74,49 @@ struct Entry<T> {
 }
 
 impl State {
-    pub(super) fn send_message(&mut self, queue: &str, now_ms: Millis, request: Send) -> Result<Value, Refusal> {
+    pub(super) fn send_message(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        request: Send,
+    ) -> Result<Value, Refusal> {
         let settings = &self.queue(queue, now_ms)?.settings;
         let bytes_max = settings.message_bytes_max;
         let delay_seconds = request.delay_seconds.unwrap_or(settings.delay_seconds);
         if delay_seconds > DELAY_SECONDS_MAX {
-            return Err(Refusal::parameter("DelaySeconds", delay_seconds, "DelaySeconds must be >= 0 and <= 900."));
+            return Err(Refusal::parameter(
+                "DelaySeconds",
+                delay_seconds,
+                "DelaySeconds must be >= 0 and <= 900.",
+            ));
         }
         let body = request.message_body.unwrap_or_default();
         let bytes = measured(&body, &request.message_attributes)?;
         if bytes > usize::try_from(bytes_max).unwrap_or(usize::MAX) {
-            let message =
-                format!("One or more parameters are invalid. Reason: Message must be shorter than {bytes_max} bytes.");
+            let message = format!(
+                "One or more parameters are invalid. Reason: Message must be shorter than {bytes_max} bytes."
+            );
             return Err(Refusal::new(Code::InvalidParameterValue, message));
         }
-        if let Some(name) = request.message_system_attributes.keys().find(|name| *name != TRACE_HEADER) {
+        if let Some(name) = request
+            .message_system_attributes
+            .keys()
+            .find(|name| *name != TRACE_HEADER)
+        {
             let message = format!("Message system attribute name '{name}' is invalid.");
             return Err(Refusal::new(Code::InvalidParameterValue, message));
         }
         let mut answer = json!({ "MD5OfMessageBody": md5_hex(body.as_bytes()) });
-        insert(&mut answer, "MD5OfMessageAttributes", md5_of_attributes(&request.message_attributes));
-        insert(&mut answer, "MD5OfMessageSystemAttributes", md5_of_attributes(&request.message_system_attributes));
+        insert(
+            &mut answer,
+            "MD5OfMessageAttributes",
+            md5_of_attributes(&request.message_attributes),
+        );
+        insert(
+            &mut answer,
+            "MD5OfMessageSystemAttributes",
+            md5_of_attributes(&request.message_system_attributes),
+        );
         let trace_header = request.message_system_attributes.get(TRACE_HEADER);
         let message = Message {
             id: String::new(),
@@ -114,7 +136,12 @@ impl State {
         Ok(answer)
     }
 
-    pub(super) fn send_batch(&mut self, queue: &str, now_ms: Millis, batch: Batch<Send>) -> Result<Value, Refusal> {
+    pub(super) fn send_batch(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        batch: Batch<Send>,
+    ) -> Result<Value, Refusal> {
         checked(&batch)?;
         let bytes: usize = batch
             .entries
@@ -125,15 +152,21 @@ impl State {
             })
             .sum();
         if bytes > usize::try_from(MESSAGE_BYTES_MAX).unwrap_or(usize::MAX) {
-            let message =
-                format!("Batch requests cannot be longer than {MESSAGE_BYTES_MAX} bytes. You have sent {bytes} bytes.");
+            let message = format!(
+                "Batch requests cannot be longer than {MESSAGE_BYTES_MAX} bytes. You have sent {bytes} bytes."
+            );
             return Err(Refusal::new(Code::BatchRequestTooLong, message));
         }
         self.queue(queue, now_ms)?;
         Ok(each(batch, |request| self.send_message(queue, now_ms, request)))
     }
 
-    pub(super) fn receive_message(&mut self, queue: &str, now_ms: Millis, request: &Receive) -> Result<Value, Refusal> {
+    pub(super) fn receive_message(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        request: &Receive,
+    ) -> Result<Value, Refusal> {
         let most = request.max_number_of_messages.unwrap_or(1);
         if !(1..=ENTRIES_MAX).contains(&most) {
             let reason = "Must be between 1 and 10, if provided.";
@@ -143,18 +176,29 @@ impl State {
             let reason = "Must be >= 0 and <= 20, if provided.";
             return Err(Refusal::parameter("WaitTimeSeconds", wait, reason));
         }
-        if let Some(seconds) = request.visibility_timeout.filter(|seconds| *seconds > VISIBILITY_SECONDS_MAX) {
+        if let Some(seconds) = request
+            .visibility_timeout
+            .filter(|seconds| *seconds > VISIBILITY_SECONDS_MAX)
+        {
             return Err(beyond(seconds));
         }
         let taken = self.receive(queue, now_ms, most, request.visibility_timeout)?;
         if taken.is_empty() {
             return Ok(json!({}));
         }
-        let messages: Vec<Value> = taken.iter().map(|(receipt, message)| received(receipt, message, request)).collect();
+        let messages: Vec<Value> = taken
+            .iter()
+            .map(|(receipt, message)| received(receipt, message, request))
+            .collect();
         Ok(json!({ "Messages": messages }))
     }
 
-    pub(super) fn delete_message(&mut self, queue: &str, now_ms: Millis, request: &Settle) -> Result<Value, Refusal> {
+    pub(super) fn delete_message(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        request: &Settle,
+    ) -> Result<Value, Refusal> {
         let honoured = self.stale_receipts == StaleReceipts::Honoured;
         let receipt = request.receipt(queue)?;
         let queue = self.queue(queue, now_ms)?;
@@ -164,10 +208,17 @@ impl State {
         Ok(json!({}))
     }
 
-    pub(super) fn change_visibility(&mut self, queue: &str, now_ms: Millis, request: &Settle) -> Result<Value, Refusal> {
+    pub(super) fn change_visibility(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        request: &Settle,
+    ) -> Result<Value, Refusal> {
         let honoured = self.stale_receipts == StaleReceipts::Honoured;
         let receipt = request.receipt(queue)?;
-        let seconds = request.visibility_timeout.ok_or_else(|| Refusal::missing("VisibilityTimeout"))?;
+        let seconds = request
+            .visibility_timeout
+            .ok_or_else(|| Refusal::missing("VisibilityTimeout"))?;
         if seconds > VISIBILITY_SECONDS_MAX {
             return Err(beyond(seconds));
         }
@@ -177,7 +228,10 @@ impl State {
             return Err(Refusal::parameter("ReceiptHandle", receipt.print(), reason));
         };
         if message.visible_ms <= now_ms {
-            return Err(Refusal::new(Code::MessageNotInflight, "The message is not in flight."));
+            return Err(Refusal::new(
+                Code::MessageNotInflight,
+                "The message is not in flight.",
+            ));
         }
         let until_ms = now_ms + Millis::from(seconds) * 1000;
         let since_ms = message.received_ms.unwrap_or(now_ms);
@@ -188,22 +242,39 @@ impl State {
         Ok(json!({}))
     }
 
-    pub(super) fn delete_batch(&mut self, queue: &str, now_ms: Millis, batch: Batch<Settle>) -> Result<Value, Refusal> {
+    pub(super) fn delete_batch(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        batch: Batch<Settle>,
+    ) -> Result<Value, Refusal> {
         checked(&batch)?;
         self.queue(queue, now_ms)?;
-        Ok(each(batch, |request| self.delete_message(queue, now_ms, &request)))
+        Ok(each(batch, |request| {
+            self.delete_message(queue, now_ms, &request)
+        }))
     }
 
-    pub(super) fn change_batch(&mut self, queue: &str, now_ms: Millis, batch: Batch<Settle>) -> Result<Value, Refusal> {
+    pub(super) fn change_batch(
+        &mut self,
+        queue: &str,
+        now_ms: Millis,
+        batch: Batch<Settle>,
+    ) -> Result<Value, Refusal> {
         checked(&batch)?;
         self.queue(queue, now_ms)?;
-        Ok(each(batch, |request| self.change_visibility(queue, now_ms, &request)))
+        Ok(each(batch, |request| {
+            self.change_visibility(queue, now_ms, &request)
+        }))
     }
 }
 
 impl Settle {
     fn receipt(&self, queue: &str) -> Result<Receipt, Refusal> {
-        let handle = self.receipt_handle.as_deref().ok_or_else(|| Refusal::missing("ReceiptHandle"))?;
+        let handle = self
+            .receipt_handle
+            .as_deref()
+            .ok_or_else(|| Refusal::missing("ReceiptHandle"))?;
         Receipt::read(handle, queue)
     }
 }
@@ -221,7 +292,10 @@ fn received(receipt: &Receipt, message: &Message, request: &Receive) -> Value {
         "Body": message.body,
     });
     let wanted = |name: &str| {
-        let names = request.attribute_names.iter().chain(&request.message_system_attribute_names);
+        let names = request
+            .attribute_names
+            .iter()
+            .chain(&request.message_system_attribute_names);
         names.into_iter().any(|wanted| wanted == "All" || wanted == name)
     };
     let first_received_ms = message.first_received_ms.unwrap_or_default();
@@ -229,7 +303,10 @@ fn received(receipt: &Receipt, message: &Message, request: &Receive) -> Value {
         ("SenderId", Some("AIDALOCAL".to_owned())),
         ("SentTimestamp", Some(message.sent_ms.to_string())),
         ("ApproximateReceiveCount", Some(message.receives.to_string())),
-        ("ApproximateFirstReceiveTimestamp", Some(first_received_ms.to_string())),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            Some(first_received_ms.to_string()),
+        ),
         ("AWSTraceHeader", message.trace_header.clone()),
         ("DeadLetterQueueSourceArn", message.dead_from.clone()),
         ("MessageGroupId", message.group.clone()),
@@ -242,14 +319,21 @@ fn received(receipt: &Receipt, message: &Message, request: &Receive) -> Value {
     }
     let attributes = chosen(&message.attributes, &request.message_attribute_names);
     if !attributes.is_empty() {
-        insert(&mut printed, "MD5OfMessageAttributes", md5_of_attributes(&attributes));
+        insert(
+            &mut printed,
+            "MD5OfMessageAttributes",
+            md5_of_attributes(&attributes),
+        );
         insert(&mut printed, "MessageAttributes", Some(attributes));
     }
     printed
 }
 
 fn insert(object: &mut Value, name: &str, value: Option<impl serde::Serialize>) {
-    if let (Some(object), Some(value)) = (object.as_object_mut(), value.and_then(|value| serde_json::to_value(value).ok())) {
+    if let (Some(object), Some(value)) = (
+        object.as_object_mut(),
+        value.and_then(|value| serde_json::to_value(value).ok()),
+    ) {
         object.insert(name.to_owned(), value);
     }
 }
@@ -257,10 +341,16 @@ fn insert(object: &mut Value, name: &str, value: Option<impl serde::Serialize>) 
 fn checked<T>(batch: &Batch<T>) -> Result<(), Refusal> {
     let entries = &batch.entries;
     if entries.is_empty() {
-        return Err(Refusal::new(Code::EmptyBatchRequest, "There should be at least one entry in the request."));
+        return Err(Refusal::new(
+            Code::EmptyBatchRequest,
+            "There should be at least one entry in the request.",
+        ));
     }
     if entries.len() > ENTRIES_MAX {
-        let message = format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
+        let message = format!(
+            "Maximum number of entries per request are 10. You have sent {}.",
+            entries.len()
+        );
         return Err(Refusal::new(Code::TooManyEntriesInBatchRequest, message));
     }
     let named = |id: &str| {
@@ -274,7 +364,10 @@ fn checked<T>(batch: &Batch<T>) -> Result<(), Refusal> {
     }
     let distinct: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
     if distinct.len() < entries.len() {
-        return Err(Refusal::new(Code::BatchEntryIdsNotDistinct, "Two or more batch entries have the same Id."));
+        return Err(Refusal::new(
+            Code::BatchEntryIdsNotDistinct,
+            "Two or more batch entries have the same Id.",
+        ));
     }
     Ok(())
 }

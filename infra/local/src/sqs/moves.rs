@@ -81,7 +81,10 @@ impl MoveTask {
         let running = (self.status == MoveStatus::Running).then(|| self.handle());
         for (name, value) in [
             ("TaskHandle", running.map(Value::from)),
-            ("DestinationArn", self.destination.as_deref().map(arn).map(Value::from)),
+            (
+                "DestinationArn",
+                self.destination.as_deref().map(arn).map(Value::from),
+            ),
             ("MaxNumberOfMessagesPerSecond", self.rate.map(Value::from)),
             ("FailureReason", self.failure.clone().map(Value::from)),
         ] {
@@ -117,7 +120,11 @@ pub(super) struct Cancel {
 impl State {
     pub(super) fn start_move(&mut self, now_ms: Millis, request: &Start) -> Result<Value, Refusal> {
         let source = self.known(&request.source_arn)?;
-        let destination = request.destination_arn.as_deref().map(|arn| self.known(arn)).transpose()?;
+        let destination = request
+            .destination_arn
+            .as_deref()
+            .map(|arn| self.known(arn))
+            .transpose()?;
         let rate = request.max_number_of_messages_per_second;
         if let Some(rate) = rate.filter(|rate| !(1..=RATE_MAX).contains(rate)) {
             let reason = "Must be between 1 and 500, if provided.";
@@ -131,7 +138,11 @@ impl State {
             let message = "Source queue must be configured as a Dead Letter Queue.";
             return Err(Refusal::new(Code::InvalidParameterValue, message));
         }
-        if self.moves.iter().any(|task| task.source == source && task.status == MoveStatus::Running) {
+        if self
+            .moves
+            .iter()
+            .any(|task| task.source == source && task.status == MoveStatus::Running)
+        {
             let message = "There is already a task running. Only one active task is allowed for a source queue \
                            arn at a given time.";
             return Err(Refusal::new(Code::InvalidParameterValue, message));
@@ -155,7 +166,11 @@ impl State {
     }
 
     fn remember(&mut self, task: MoveTask) {
-        let of_source = self.moves.iter().filter(|other| other.source == task.source).count();
+        let of_source = self
+            .moves
+            .iter()
+            .filter(|other| other.source == task.source)
+            .count();
         if of_source >= LISTED_MAX
             && let Some(oldest) = self.moves.iter().position(|other| other.source == task.source)
         {
@@ -181,7 +196,12 @@ impl State {
             let reason = "Must be between 1 and 10, if provided.";
             return Err(Refusal::parameter("MaxResults", most, reason));
         }
-        let tasks = self.moves.iter().rev().filter(|task| task.source == source).take(most);
+        let tasks = self
+            .moves
+            .iter()
+            .rev()
+            .filter(|task| task.source == source)
+            .take(most);
         Ok(json!({ "Results": tasks.map(MoveTask::printed).collect::<Vec<_>>() }))
     }
 
@@ -220,7 +240,9 @@ impl State {
             if task.moved >= task.allowed(now_ms) {
                 return;
             }
-            let Some((at, message)) = left.find(|(_, message)| message.visible_ms <= now_ms) else { return };
+            let Some((at, message)) = left.find(|(_, message)| message.visible_ms <= now_ms) else {
+                return;
+            };
             let at = *at;
             let origin = message.dead_from.as_deref().and_then(name_of).map(str::to_owned);
             let Some(destination) = task.destination.clone().or(origin) else {
@@ -236,7 +258,11 @@ impl State {
 
     /// A moved message is a new one: new name, new age, never received.
     fn move_one(&mut self, source: &str, at: u64, destination: &str, now_ms: Millis) {
-        let Some(mut message) = self.queues.get_mut(source).and_then(|queue| queue.messages.remove(&at)) else {
+        let Some(mut message) = self
+            .queues
+            .get_mut(source)
+            .and_then(|queue| queue.messages.remove(&at))
+        else {
             return;
         };
         message.sent_ms = now_ms;
@@ -250,13 +276,20 @@ impl State {
 
     /// The earliest time after now at which a running task can go on.
     pub(super) fn next_move_ms(&self, now_ms: Millis) -> Option<Millis> {
-        let running = self.moves.iter().filter(|task| task.status == MoveStatus::Running);
+        let running = self
+            .moves
+            .iter()
+            .filter(|task| task.status == MoveStatus::Running);
         running
             .filter_map(|task| {
                 let source = self.queues.get(&task.source)?;
-                let left = source.messages.range(..=task.id).map(|(_, message)| message.visible_ms);
+                let left = source
+                    .messages
+                    .range(..=task.id)
+                    .map(|(_, message)| message.visible_ms);
                 let by_rate = task.started_ms + (task.moved * 1000).div_ceil(task.rate());
-                left.min().map(|visible_ms| visible_ms.max(by_rate).max(now_ms + 1))
+                left.min()
+                    .map(|visible_ms| visible_ms.max(by_rate).max(now_ms + 1))
             })
             .min()
     }

@@ -59,14 +59,23 @@ pub(super) struct Set {
 }
 
 impl State {
-    pub(super) fn create_queue(&mut self, base_url: &str, now_ms: Millis, request: &Create) -> Result<Value, Refusal> {
+    pub(super) fn create_queue(
+        &mut self,
+        base_url: &str,
+        now_ms: Millis,
+        request: &Create,
+    ) -> Result<Value, Refusal> {
         let name = &request.queue_name;
         let allowed = |found: char| found.is_ascii_alphanumeric() || found == '-' || found == '_';
         if name.ends_with(".fifo") || request.attributes.contains_key("FifoQueue") {
-            return Err(Refusal::new(Code::UnsupportedOperation, "FIFO queues are not played here."));
+            return Err(Refusal::new(
+                Code::UnsupportedOperation,
+                "FIFO queues are not played here.",
+            ));
         }
         if !(1..=80).contains(&name.len()) || !name.chars().all(allowed) {
-            let reason = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.";
+            let reason =
+                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.";
             return Err(Refusal::parameter("QueueName", name, reason));
         }
         let answer = json!({ "QueueUrl": queue_url(base_url, name) });
@@ -74,7 +83,8 @@ impl State {
             let mut asked = queue.settings.clone();
             set(&mut asked, &request.attributes)?;
             if asked != queue.settings {
-                let message = "A queue already exists with the same name and a different value for an attribute.";
+                let message =
+                    "A queue already exists with the same name and a different value for an attribute.";
                 return Err(Refusal::new(Code::QueueAlreadyExists, message));
             }
             return Ok(answer);
@@ -87,26 +97,45 @@ impl State {
     }
 
     fn reachable(&self, settings: &Settings) -> Result<(), Refusal> {
-        let Some(redrive) = &settings.redrive else { return Ok(()) };
+        let Some(redrive) = &settings.redrive else {
+            return Ok(());
+        };
         let target = &redrive.dead_letter_target_arn;
         if name_of(target).is_some_and(|name| self.queues.contains_key(name)) {
             return Ok(());
         }
-        Err(Refusal::parameter("RedrivePolicy", target, "Dead letter target does not exist."))
+        Err(Refusal::parameter(
+            "RedrivePolicy",
+            target,
+            "Dead letter target does not exist.",
+        ))
     }
 
-    pub(super) fn queue_url(&mut self, base_url: &str, now_ms: Millis, request: &Named) -> Result<Value, Refusal> {
+    pub(super) fn queue_url(
+        &mut self,
+        base_url: &str,
+        now_ms: Millis,
+        request: &Named,
+    ) -> Result<Value, Refusal> {
         self.queue(&request.queue_name, now_ms)?;
         Ok(json!({ "QueueUrl": queue_url(base_url, &request.queue_name) }))
     }
 
     pub(super) fn list_queues(&self, base_url: &str, request: &Listed) -> Value {
-        let names = self.queues.keys().filter(|name| name.starts_with(&request.queue_name_prefix));
+        let names = self
+            .queues
+            .keys()
+            .filter(|name| name.starts_with(&request.queue_name_prefix));
         let urls: Vec<String> = names.map(|name| queue_url(base_url, name)).collect();
         json!({ "QueueUrls": urls })
     }
 
-    pub(super) fn dead_letter_sources(&mut self, base_url: &str, now_ms: Millis, name: &str) -> Result<Value, Refusal> {
+    pub(super) fn dead_letter_sources(
+        &mut self,
+        base_url: &str,
+        now_ms: Millis,
+        name: &str,
+    ) -> Result<Value, Refusal> {
         self.queue(name, now_ms)?;
         let target = arn(name);
         let feeds = |queue: &Queue| {
@@ -118,7 +147,12 @@ impl State {
         Ok(json!({ "queueUrls": urls }))
     }
 
-    pub(super) fn get_attributes(&mut self, name: &str, now_ms: Millis, request: &Get) -> Result<Value, Refusal> {
+    pub(super) fn get_attributes(
+        &mut self,
+        name: &str,
+        now_ms: Millis,
+        request: &Get,
+    ) -> Result<Value, Refusal> {
         let queue = self.queue(name, now_ms)?;
         let mut found = BTreeMap::new();
         for wanted in &request.attribute_names {
@@ -130,10 +164,19 @@ impl State {
                 found.extend(attribute(queue, name, now_ms, wanted)?);
             }
         }
-        Ok(if found.is_empty() { json!({}) } else { json!({ "Attributes": found }) })
+        Ok(if found.is_empty() {
+            json!({})
+        } else {
+            json!({ "Attributes": found })
+        })
     }
 
-    pub(super) fn set_attributes(&mut self, name: &str, now_ms: Millis, request: &Set) -> Result<Value, Refusal> {
+    pub(super) fn set_attributes(
+        &mut self,
+        name: &str,
+        now_ms: Millis,
+        request: &Set,
+    ) -> Result<Value, Refusal> {
         let mut settings = self.queue(name, now_ms)?.settings.clone();
         set(&mut settings, &request.attributes)?;
         self.reachable(&settings)?;
@@ -146,7 +189,10 @@ impl State {
 
     pub(super) fn purge(&mut self, name: &str, now_ms: Millis) -> Result<Value, Refusal> {
         let queue = self.queue(name, now_ms)?;
-        if queue.purged_ms.is_some_and(|at| now_ms < at.saturating_add(PURGE_EVERY_MS)) {
+        if queue
+            .purged_ms
+            .is_some_and(|at| now_ms < at.saturating_add(PURGE_EVERY_MS))
+        {
             let message = format!("Only one PurgeQueue operation on {name} is allowed every 60 seconds.");
             return Err(Refusal::new(Code::PurgeQueueInProgress, message));
         }
@@ -163,10 +209,17 @@ impl State {
 }
 
 fn set(settings: &mut Settings, attributes: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    attributes.iter().try_for_each(|(name, value)| settings.set(name, value))
+    attributes
+        .iter()
+        .try_for_each(|(name, value)| settings.set(name, value))
 }
 
-fn attribute(queue: &Queue, name: &str, now_ms: Millis, wanted: &str) -> Result<Option<(String, String)>, Refusal> {
+fn attribute(
+    queue: &Queue,
+    name: &str,
+    now_ms: Millis,
+    wanted: &str,
+) -> Result<Option<(String, String)>, Refusal> {
     let depth = queue.depth(now_ms);
     let value = match wanted {
         "QueueArn" => Some(arn(name)),

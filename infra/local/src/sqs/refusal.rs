@@ -31,31 +31,40 @@ impl Code {
     /// The JSON protocol's shape, and the query protocol's code.
     fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::NonExistentQueue => {
-                ("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
-            }
+            Self::NonExistentQueue => (
+                "com.amazonaws.sqs#QueueDoesNotExist",
+                "AWS.SimpleQueueService.NonExistentQueue",
+            ),
             Self::QueueAlreadyExists => ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
-            Self::InvalidParameterValue => {
-                ("com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue")
-            }
-            Self::MissingParameter => {
-                ("com.amazon.coral.service#MissingRequiredParameterException", "MissingParameter")
-            }
+            Self::InvalidParameterValue => (
+                "com.amazon.coral.service#InvalidParameterValueException",
+                "InvalidParameterValue",
+            ),
+            Self::MissingParameter => (
+                "com.amazon.coral.service#MissingRequiredParameterException",
+                "MissingParameter",
+            ),
             Self::InvalidAttributeName => ("com.amazonaws.sqs#InvalidAttributeName", "InvalidAttributeName"),
-            Self::InvalidAttributeValue => ("com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue"),
-            Self::ReceiptHandleIsInvalid => {
-                ("com.amazonaws.sqs#ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid")
+            Self::InvalidAttributeValue => {
+                ("com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue")
             }
-            Self::MessageNotInflight => {
-                ("com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight")
-            }
-            Self::InvalidMessageContents => {
-                ("com.amazonaws.sqs#InvalidMessageContents", "InvalidMessageContents")
-            }
+            Self::ReceiptHandleIsInvalid => (
+                "com.amazonaws.sqs#ReceiptHandleIsInvalid",
+                "ReceiptHandleIsInvalid",
+            ),
+            Self::MessageNotInflight => (
+                "com.amazonaws.sqs#MessageNotInflight",
+                "AWS.SimpleQueueService.MessageNotInflight",
+            ),
+            Self::InvalidMessageContents => (
+                "com.amazonaws.sqs#InvalidMessageContents",
+                "InvalidMessageContents",
+            ),
             Self::OverLimit => ("com.amazonaws.sqs#OverLimit", "OverLimit"),
-            Self::EmptyBatchRequest => {
-                ("com.amazonaws.sqs#EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest")
-            }
+            Self::EmptyBatchRequest => (
+                "com.amazonaws.sqs#EmptyBatchRequest",
+                "AWS.SimpleQueueService.EmptyBatchRequest",
+            ),
             Self::TooManyEntriesInBatchRequest => (
                 "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
                 "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
@@ -64,23 +73,34 @@ impl Code {
                 "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
                 "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
             ),
-            Self::BatchRequestTooLong => {
-                ("com.amazonaws.sqs#BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong")
-            }
-            Self::InvalidBatchEntryId => {
-                ("com.amazonaws.sqs#InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId")
-            }
-            Self::PurgeQueueInProgress => {
-                ("com.amazonaws.sqs#PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress")
-            }
-            Self::ResourceNotFound => {
-                ("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException")
-            }
-            Self::UnsupportedOperation => {
-                ("com.amazonaws.sqs#UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation")
-            }
-            Self::UnknownOperation => ("com.amazon.coral.service#UnknownOperationException", "InvalidAction"),
-            Self::Serialization => ("com.amazon.coral.service#SerializationException", "SerializationException"),
+            Self::BatchRequestTooLong => (
+                "com.amazonaws.sqs#BatchRequestTooLong",
+                "AWS.SimpleQueueService.BatchRequestTooLong",
+            ),
+            Self::InvalidBatchEntryId => (
+                "com.amazonaws.sqs#InvalidBatchEntryId",
+                "AWS.SimpleQueueService.InvalidBatchEntryId",
+            ),
+            Self::PurgeQueueInProgress => (
+                "com.amazonaws.sqs#PurgeQueueInProgress",
+                "AWS.SimpleQueueService.PurgeQueueInProgress",
+            ),
+            Self::ResourceNotFound => (
+                "com.amazonaws.sqs#ResourceNotFoundException",
+                "ResourceNotFoundException",
+            ),
+            Self::UnsupportedOperation => (
+                "com.amazonaws.sqs#UnsupportedOperation",
+                "AWS.SimpleQueueService.UnsupportedOperation",
+            ),
+            Self::UnknownOperation => (
+                "com.amazon.coral.service#UnknownOperationException",
+                "InvalidAction",
+            ),
+            Self::Serialization => (
+                "com.amazon.coral.service#SerializationException",
+                "SerializationException",
+            ),
         }
     }
 
@@ -100,7 +120,10 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn parameter(name: &str, value: impl std::fmt::Display, reason: &str) -> Self {

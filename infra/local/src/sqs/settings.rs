@@ -95,7 +95,10 @@ impl Settings {
             "MessageRetentionPeriod" => Some(self.retention_seconds.to_string()),
             "ReceiveMessageWaitTimeSeconds" => Some(self.receive_wait_seconds.to_string()),
             "VisibilityTimeout" => Some(self.visibility_seconds.to_string()),
-            "RedrivePolicy" => self.redrive.as_ref().and_then(|redrive| serde_json::to_string(redrive).ok()),
+            "RedrivePolicy" => self
+                .redrive
+                .as_ref()
+                .and_then(|redrive| serde_json::to_string(redrive).ok()),
             _ if KEPT.contains(&name) => self.kept.get(name).cloned(),
             _ => return Err(unknown(name)),
         })
@@ -125,7 +128,11 @@ fn within(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, Re
     number.ok_or_else(|| {
         Refusal::new(
             Code::InvalidAttributeValue,
-            format!("Invalid value for the parameter {name}. Reason: Must be an integer from {} to {}.", range.start(), range.end()),
+            format!(
+                "Invalid value for the parameter {name}. Reason: Must be an integer from {} to {}.",
+                range.start(),
+                range.end()
+            ),
         )
     })
 }
@@ -136,17 +143,23 @@ fn redrive(value: &str) -> Result<Option<Redrive>, Refusal> {
         return Ok(None);
     }
     let invalid = |reason: &str| Refusal::parameter("RedrivePolicy", value, reason);
-    let policy: Value = serde_json::from_str(value).map_err(|_| invalid("Redrive policy is not a valid JSON map."))?;
+    let policy: Value =
+        serde_json::from_str(value).map_err(|_| invalid("Redrive policy is not a valid JSON map."))?;
     let arn = policy.get("deadLetterTargetArn").and_then(Value::as_str);
     let count = match policy.get("maxReceiveCount") {
         Some(Value::String(text)) => text.parse().ok(),
         Some(other) => other.as_u64(),
         None => None,
     };
-    let arn = arn.ok_or_else(|| invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn."))?;
+    let arn = arn.ok_or_else(|| {
+        invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
+    })?;
     let count = count
         .and_then(|count| u32::try_from(count).ok())
         .filter(|count| (1..=1000).contains(count))
         .ok_or_else(|| invalid("Invalid value for maxReceiveCount: it must be from 1 to 1000."))?;
-    Ok(Some(Redrive { dead_letter_target_arn: arn.to_owned(), max_receive_count: count }))
+    Ok(Some(Redrive {
+        dead_letter_target_arn: arn.to_owned(),
+        max_receive_count: count,
+    }))
 }

@@ -132,13 +132,19 @@ impl Queue {
             return;
         }
         let retention_ms = self.retention_ms();
-        self.messages.retain(|_, message| message.sent_ms.saturating_add(retention_ms) > now_ms);
-        let ends = self.messages.values().map(|message| message.sent_ms.saturating_add(retention_ms));
+        self.messages
+            .retain(|_, message| message.sent_ms.saturating_add(retention_ms) > now_ms);
+        let ends = self
+            .messages
+            .values()
+            .map(|message| message.sent_ms.saturating_add(retention_ms));
         self.expires_ms = ends.min().unwrap_or(Millis::MAX);
     }
 
     fn insert(&mut self, at: u64, message: Message) {
-        self.expires_ms = self.expires_ms.min(message.sent_ms.saturating_add(self.retention_ms()));
+        self.expires_ms = self
+            .expires_ms
+            .min(message.sent_ms.saturating_add(self.retention_ms()));
         self.messages.insert(at, message);
     }
 
@@ -170,9 +176,10 @@ impl State {
 
     /// The queue, without what has expired.
     pub(super) fn queue(&mut self, name: &str, now_ms: Millis) -> Result<&mut Queue, Refusal> {
-        let queue = self.queues.get_mut(name).ok_or_else(|| {
-            Refusal::new(Code::NonExistentQueue, "The specified queue does not exist.")
-        })?;
+        let queue = self
+            .queues
+            .get_mut(name)
+            .ok_or_else(|| Refusal::new(Code::NonExistentQueue, "The specified queue does not exist."))?;
         queue.expire(now_ms);
         Ok(queue)
     }
@@ -206,8 +213,12 @@ impl State {
         }
         let redrive = queue.settings.redrive.clone();
         let visibility_seconds = visibility_seconds.unwrap_or(queue.settings.visibility_seconds);
-        let dead_letters = redrive.as_ref().and_then(|redrive| name_of(&redrive.dead_letter_target_arn));
-        let dead_letters = dead_letters.map(str::to_owned).filter(|name| self.queues.contains_key(name));
+        let dead_letters = redrive
+            .as_ref()
+            .and_then(|redrive| name_of(&redrive.dead_letter_target_arn));
+        let dead_letters = dead_letters
+            .map(str::to_owned)
+            .filter(|name| self.queues.contains_key(name));
         let receives_max = redrive
             .filter(|_| dead_letters.is_some())
             .map_or(u32::MAX, |redrive| redrive.max_receive_count);
@@ -229,7 +240,11 @@ impl State {
             message.first_received_ms.get_or_insert(now_ms);
             message.received_ms = Some(now_ms);
             message.visible_ms = now_ms + Millis::from(visibility_seconds) * 1000;
-            let receipt = Receipt { queue: name.to_owned(), at: *at, receives: message.receives };
+            let receipt = Receipt {
+                queue: name.to_owned(),
+                at: *at,
+                receives: message.receives,
+            };
             taken.push((receipt, message.clone()));
         }
         for at in dead {
@@ -239,7 +254,11 @@ impl State {
     }
 
     fn give_up(&mut self, name: &str, at: u64, dead_letters: &str, now_ms: Millis) {
-        let Some(mut message) = self.queues.get_mut(name).and_then(|queue| queue.messages.remove(&at)) else {
+        let Some(mut message) = self
+            .queues
+            .get_mut(name)
+            .and_then(|queue| queue.messages.remove(&at))
+        else {
             return;
         };
         message.dead_from = Some(arn(name));
@@ -251,7 +270,11 @@ impl State {
     /// The earliest time after now at which one of these queues has something new to hand out, of itself or by a
     /// move.
     #[must_use]
-    pub fn next_due_ms<'a>(&self, queues: impl IntoIterator<Item = &'a str>, now_ms: Millis) -> Option<Millis> {
+    pub fn next_due_ms<'a>(
+        &self,
+        queues: impl IntoIterator<Item = &'a str>,
+        now_ms: Millis,
+    ) -> Option<Millis> {
         let visible = queues
             .into_iter()
             .filter_map(|name| self.queues.get(name)?.next_visible_ms(now_ms));
@@ -284,7 +307,11 @@ impl Receipt {
             let found = parts.next()?.to_owned();
             let at = parts.next()?.parse().ok()?;
             let receives = parts.next()?.parse().ok()?;
-            (found == queue).then_some(Self { queue: found, at, receives })
+            (found == queue).then_some(Self {
+                queue: found,
+                at,
+                receives,
+            })
         };
         parsed().ok_or_else(|| {
             Refusal::new(
@@ -311,5 +338,12 @@ pub fn name_of(arn: &str) -> Option<&str> {
 fn message_id(at: u64) -> String {
     let hex = md5_hex(format!("message {at}").as_bytes());
     let part = |range| hex.get(range).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32)
+    )
 }
