@@ -1,4 +1,4 @@
-//! Exactly-once effects on DynamoDB: claim, act, seal, and a probe where others hope.
+#![doc = include_str!("../README.md")]
 
 pub mod clock;
 pub mod effect;
