@@ -6,3 +6,6 @@ mod environment;
 mod permissions;
 mod resources;
 mod timing;
+
+/// Functions that the template announces and the workspace does not have yet; the list may only shrink.
+const ANNOUNCED: [&str; 2] = ["replay", "reconcile"];

@@ -1,71 +1,99 @@
-//! Environment variables: each function gets what it uses, and a duration says its unit.
+//! Environment variables: each function starts with what the template gives it, needs all of it, and a duration says
+//! its unit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use anyhow::Result;
-use ratchet_domain::stage::Stage;
+use anyhow::{Context, Result};
+use ratchet_guard::clock::{RandomAttemptIds, SystemClock};
+use ratchet_runtime::config::{ConfigError, Env};
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::http::HttpTransport;
+use ratchet_runtime::secrets::EnvSecrets;
 
-use super::cloud::{Cloud, MODEL, PROVIDER};
+use super::ANNOUNCED;
+use super::cloud::{Cloud, pascal};
 
-fn names(variables: &[&str]) -> BTreeSet<String> {
-    variables.iter().map(|&name| name.to_owned()).collect()
+/// Variables that every function has and can do without.
+const OPTIONAL: [&str; 2] = ["AWS_TIMEOUT_MS", "LOG_LEVEL"];
+
+/// A process with this environment. Nothing in it calls anything until a message comes.
+fn deployment(env: &BTreeMap<String, String>) -> Deployment {
+    let dynamo = aws_sdk_dynamodb::Config::builder()
+        .behavior_version_latest()
+        .build();
+    let sqs = aws_sdk_sqs::Config::builder().behavior_version_latest().build();
+    Deployment {
+        env: env.clone().into_iter().collect::<Env>(),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomAttemptIds),
+        dynamo: aws_sdk_dynamodb::Client::from_conf(dynamo),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs),
+        transport: Arc::new(HttpTransport::new()),
+        secrets: Arc::new(EnvSecrets),
+    }
 }
 
-fn of_stage(stage: Stage) -> BTreeSet<String> {
-    let mut expected = names(&["LEDGER_TABLE", "SETTINGS_TABLE", "ATTEMPTS_MAX"]);
-    expected.extend(names(&[
-        "REQUEST_LIFE_MAX_MS",
-        "LEASE_MARGIN_MS",
-        "BACKOFF_BASE_MS",
-        "BACKOFF_MAX_MS",
-    ]));
-    let next = Stage::ALL.into_iter().skip_while(|other| *other != stage).take(2);
-    expected.extend(next.map(Stage::queue_url_variable));
-    if PROVIDER.contains(&stage.as_str()) {
-        expected.extend(names(&["CLIENT_TIMEOUT_MS", "PROVIDER_RETRY_SECONDS"]));
-    }
-    if MODEL.contains(&stage.as_str()) {
-        expected.extend(names(&["USAGE_TABLE", "MODEL_TIMEOUT_MS"]));
-    }
-    if stage == Stage::Extract {
-        expected.extend(names(&["EVENTS_TABLE"]));
-    }
-    if stage == Stage::Qualify {
-        expected.extend(names(&["USAGE_TABLE", "CAPPED_RECHECK_SECONDS"]));
-    }
-    expected
+/// Starts a function with an environment, as its cold start does; nothing when there is no such function.
+fn start(binary: &str, env: &BTreeMap<String, String>) -> Option<Result<(), ConfigError>> {
+    let deployment = deployment(env);
+    Some(match binary {
+        "webhook" => webhook::Webhook::new(&deployment).map(drop),
+        "extract" => extract::Extract::new(&deployment).map(drop),
+        "map" => map::Map::new(&deployment).map(drop),
+        "qualify" => qualify::Qualify::new(&deployment).map(drop),
+        "fan-out" => fan_out::FanOut::new(&deployment).map(drop),
+        "open-pr" => open_pr::OpenPr::new(&deployment).map(drop),
+        "publish-rca" => publish_rca::PublishRca::new(&deployment).map(drop),
+        "notify" => notify::Notify::new(&deployment).map(drop),
+        _ => return None,
+    })
 }
 
-fn of(binary: &str) -> BTreeSet<String> {
-    if let Some(stage) = Stage::from_name(binary) {
-        return of_stage(stage);
-    }
-    let mut expected = names(&["EVENTS_TABLE", "SETTINGS_TABLE", "HAND_OVER_MS"]);
-    match binary {
-        "webhook" => expected.extend(names(&["EXTRACT_QUEUE_URL", "EVENT_TTL_SECONDS"])),
-        "replay" => {
-            expected.extend(names(&["LEDGER_TABLE"]));
-            for stage in Stage::ALL {
-                let url = stage.queue_url_variable();
-                expected.extend([url.replace("_QUEUE_URL", "_DLQ_ARN"), url]);
-            }
-        }
-        _ => {
-            expected.extend(names(&["LEDGER_TABLE", "USAGE_TABLE", "EXTRACT_QUEUE_URL"]));
-            expected.extend(names(&["EVENT_TTL_SECONDS", "CLIENT_TIMEOUT_MS"]));
-        }
-    }
-    expected
+fn started_functions(cloud: &Cloud) -> Result<Vec<(String, BTreeMap<String, String>)>> {
+    let binaries = cloud
+        .functions()?
+        .into_keys()
+        .filter(|binary| !ANNOUNCED.contains(binary));
+    binaries
+        .map(|binary| Ok((binary.to_owned(), cloud.environment(binary)?)))
+        .collect()
 }
 
 #[test]
-fn each_function_gets_the_variables_it_uses_and_no_others() -> Result<()> {
+fn each_function_starts_with_what_the_template_gives_it() -> Result<()> {
+    for (binary, env) in started_functions(&Cloud::read()?)? {
+        start(&binary, &env).with_context(|| format!("no way to start binary=`{binary}`"))??;
+    }
+    Ok(())
+}
+
+#[test]
+fn each_function_needs_all_that_the_template_gives_it() -> Result<()> {
+    for (binary, env) in started_functions(&Cloud::read()?)? {
+        for name in env.keys() {
+            if OPTIONAL.contains(&name.as_str()) {
+                continue;
+            }
+            let mut without = env.clone();
+            without.remove(name);
+            let error = start(&binary, &without).context("no such function")?.err();
+            let error = error.with_context(|| format!("{binary} has no use for {name}"))?;
+            assert!(
+                error.to_string().contains(name.as_str()),
+                "{binary} without {name}: {error}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_optional_is_given_everywhere() -> Result<()> {
     let cloud = Cloud::read()?;
     for binary in cloud.functions()?.into_keys() {
-        let found: BTreeSet<String> = cloud.environment(binary)?.into_keys().collect();
-        let mut expected = of(binary);
-        expected.extend(names(&["SETTINGS_CACHE_SECONDS", "AWS_TIMEOUT_MS", "LOG_LEVEL"]));
-        assert_eq!(found, expected, "{binary}");
+        let env = cloud.environment(binary)?;
+        assert!(OPTIONAL.iter().all(|name| env.contains_key(*name)), "{binary}");
     }
     Ok(())
 }
@@ -93,21 +121,15 @@ fn a_number_is_a_duration_with_its_unit_or_a_count() -> Result<()> {
             durations.insert(name);
         }
     }
-    let expected = names(&[
-        "AWS_TIMEOUT_MS",
-        "BACKOFF_BASE_MS",
-        "BACKOFF_MAX_MS",
-        "CAPPED_RECHECK_SECONDS",
-        "CLIENT_TIMEOUT_MS",
-        "EVENT_TTL_SECONDS",
-        "HAND_OVER_MS",
-        "LEASE_MARGIN_MS",
-        "MODEL_TIMEOUT_MS",
-        "PROVIDER_RETRY_SECONDS",
+    for name in [
         "REQUEST_LIFE_MAX_MS",
-        "SETTINGS_CACHE_SECONDS",
-    ]);
-    assert_eq!(durations, expected);
+        "LEASE_MARGIN_MS",
+        "HAND_OVER_MS",
+        "BACKOFF_MAX_MS",
+        "CLIENT_TIMEOUT_MS",
+    ] {
+        assert!(durations.contains(name), "{name} is in no function's environment");
+    }
     Ok(())
 }
 
@@ -123,11 +145,7 @@ fn queue_variables_point_at_the_queue_they_name() -> Result<()> {
                 continue;
             };
             let stage = stage.to_ascii_lowercase().replace('_', "-");
-            assert_eq!(
-                target,
-                format!("{}{kind}", super::cloud::pascal(&stage)),
-                "{binary}: {name}"
-            );
+            assert_eq!(target, format!("{}{kind}", pascal(&stage)), "{binary}: {name}");
         }
     }
     Ok(())

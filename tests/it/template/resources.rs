@@ -6,11 +6,9 @@ use anyhow::{Context, Result};
 use ratchet_domain::stage::Stage;
 use serde_json::{Value, json};
 
+use super::ANNOUNCED;
 use super::cloud::{Cloud, list, pascal, target, text, whole};
 use crate::repository;
-
-/// Functions that the template announces and the workspace does not have yet; the list may only shrink.
-const ANNOUNCED: [&str; 2] = ["replay", "reconcile"];
 
 /// How long SQS keeps a message at most, in seconds.
 const FOURTEEN_DAYS: u64 = 14 * 24 * 60 * 60;
