@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::sandbox::Provider;
 use crate::sandbox::fault::Fault;
-use crate::sandbox::model::answers::{Answer, parse, sample};
+use crate::sandbox::model::answers::{Answer, for_text, parse, sample};
 use crate::sandbox::model::{Noise, Spoil};
 
 fn knowledge() -> Vec<Answer> {
@@ -348,5 +348,22 @@ fn the_sample_answers_are_sound() {
         assert!(!answer.when.is_empty());
         let is_bug = answer.bug.get("is_bug").and_then(Value::as_bool).unwrap_or(true);
         assert_eq!(is_bug, answer.bug.get("title").is_some(), "{:?}", answer.when);
+    }
+}
+
+#[test]
+fn every_sample_ticket_is_recognised() {
+    let answers = sample().unwrap();
+    let tickets: Vec<Value> = serde_json::from_str(include_str!("../../../sample/tickets.json")).unwrap();
+    for ticket in tickets {
+        let said = ticket["comments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|comment| comment["text"].as_str().unwrap());
+        let text = said.fold(ticket["subject"].as_str().unwrap().to_owned(), |all, next| {
+            all + "\n" + next
+        });
+        assert!(for_text(&answers, &text).is_some(), "{}", ticket["id"]);
     }
 }
