@@ -1,7 +1,13 @@
 //! The cloud on a laptop.
 
 pub mod aws;
-pub mod sandbox;
-pub mod sqs;
 pub mod cloud;
+pub mod demo;
+pub mod mapping;
+pub mod pump;
+pub mod runtime_api;
+pub mod sandbox;
+pub mod serve;
+pub mod sqs;
 pub mod template;
+pub mod watch;

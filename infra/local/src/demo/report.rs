@@ -1,0 +1,439 @@
+//! The demo's table, its counts, and its check: what the ledger planned is what the providers have, each once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::Result;
+use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::bug::{Extraction, Mapping};
+use ratchet_domain::decision::{Decision, Gate};
+use ratchet_domain::ids::{OrgId, Provider as TicketProvider, TicketNumber, TicketRef};
+use ratchet_domain::step;
+use ratchet_guard::clock::{Clock, CountedAttemptIds};
+use ratchet_guard::timing::Timing;
+use ratchet_guard::{Ledger, Record, State, WorkKey};
+use ratchet_runtime::model::Asked;
+use serde_json::{Value, json};
+
+use super::price::dollars;
+use super::setup::{CAPPED_ORG, CHANNEL, World};
+use super::story::Told;
+use crate::sandbox::effect::EffectKind;
+
+/// One ticket of the table.
+#[derive(Debug, Default)]
+struct Row {
+    org: String,
+    ticket: String,
+    outcome: String,
+    scores: String,
+    location: String,
+    pulls: String,
+    comment: bool,
+    charged: bool,
+    planned: BTreeSet<String>,
+}
+
+/// What the demo ends with.
+#[derive(Debug)]
+pub(super) struct Report {
+    rows: Vec<Row>,
+    gates: BTreeMap<&'static str, u64>,
+    answers: BTreeMap<String, u64>,
+    crashes: u64,
+    faults: u64,
+    planned: usize,
+    made: usize,
+    entries: u64,
+    total: u64,
+    writes: u64,
+    queue_requests: u64,
+    model_calls: u64,
+    tokens: (u64, u64),
+    problems: Vec<String>,
+}
+
+impl Report {
+    /// Reads the ledger, the usage table and the providers, and compares them.
+    pub(super) async fn of(world: &World, told: &Told) -> Result<Self> {
+        let ledger = reading_ledger(world);
+        let mut rows = Vec::new();
+        for (org, number) in &told.tickets {
+            let ticket = TicketRef {
+                org: OrgId::parse(org.as_str())?,
+                provider: TicketProvider::Zendesk,
+                number: TicketNumber::parse(number.as_str())?,
+            };
+            let life = ledger.life(&ticket.subject()).await?;
+            rows.push(row(&ticket, &life)?);
+        }
+        let counts = world.watch.counts();
+        let count = |names: &[&str]| names.iter().filter_map(|name| counts.get(*name)).sum();
+        let usage = world.sandbox.read(|outside| outside.model.usage());
+        let mut report = Self {
+            gates: gates(&rows),
+            planned: 0,
+            made: 0,
+            answers: told.answers.clone(),
+            crashes: told.crashes,
+            faults: world
+                .sandbox
+                .read(|outside| outside.faults.fired().values().sum()),
+            entries: 0,
+            total: 0,
+            writes: count(&[
+                "dynamodb PutItem",
+                "dynamodb UpdateItem",
+                "dynamodb TransactWriteItems",
+            ]),
+            queue_requests: counts
+                .iter()
+                .filter(|(name, _)| name.starts_with("sqs "))
+                .map(|(_, calls)| calls)
+                .sum(),
+            model_calls: world.sandbox.read(|outside| outside.model.questions()),
+            tokens: (usage.input, usage.output),
+            rows,
+            problems: Vec::new(),
+        };
+        report.compare_effects(world);
+        report.compare_bills(world).await?;
+        report.compare_story();
+        Ok(report)
+    }
+
+    /// What is not as promised; empty when all is.
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Planned by the ledger and made at the providers: the same markers, each once.
+    fn compare_effects(&mut self, world: &World) {
+        let planned: BTreeSet<String> = self.rows.iter().flat_map(|row| row.planned.clone()).collect();
+        let mut made: BTreeMap<String, u64> = BTreeMap::new();
+        for effect in world.sandbox.effects() {
+            let counts = matches!(
+                effect.kind,
+                EffectKind::Comment | EffectKind::PullRequest | EffectKind::Message | EffectKind::Issue
+            );
+            if counts {
+                *made
+                    .entry(effect.marker.unwrap_or_else(|| format!("unmarked {}", effect.id)))
+                    .or_default() += 1;
+            }
+        }
+        self.planned = planned.len();
+        self.made = usize::try_from(made.values().sum::<u64>()).unwrap_or(usize::MAX);
+        for (marker, times) in &made {
+            if *times != 1 || !planned.contains(marker) {
+                self.problems.push(format!(
+                    "effect {marker} was made {times} times, planned: {}",
+                    planned.contains(marker)
+                ));
+            }
+        }
+        for marker in planned.iter().filter(|marker| !made.contains_key(*marker)) {
+            self.problems
+                .push(format!("effect {marker} was planned and not made"));
+        }
+    }
+
+    /// Entries, totals and billed tickets: the same number.
+    async fn compare_bills(&mut self, world: &World) -> Result<()> {
+        let scanned = world
+            .cloud
+            .aws
+            .link()
+            .dynamo()
+            .scan()
+            .table_name("UsageTable")
+            .send()
+            .await?;
+        for item in scanned.items() {
+            let text = |name: &str| {
+                item.get(name)
+                    .and_then(|value| value.as_s().ok())
+                    .map_or("", String::as_str)
+            };
+            if text("sk").starts_with("entry#") {
+                self.entries += 1;
+            }
+            if text("sk") == "total" {
+                self.total += match item.get("mapped_bugs") {
+                    Some(AttributeValue::N(digits)) => digits.parse().unwrap_or(0),
+                    _ => 0,
+                };
+            }
+        }
+        let charged = self.rows.iter().filter(|row| row.charged).count() as u64;
+        if self.entries != charged || self.total != charged {
+            self.problems.push(format!(
+                "{charged} tickets are billed, {} entries, total {}",
+                self.entries, self.total
+            ));
+        }
+        Ok(())
+    }
+
+    /// Everything that the story set up has happened.
+    fn compare_story(&mut self) {
+        let mut expect = |holds: bool, what: &str| {
+            if !holds {
+                self.problems.push(what.to_owned());
+            }
+        };
+        let gate = |name: &str| self.gates.get(name).copied().unwrap_or(0);
+        let answered = |name: &str| self.answers.get(name).copied().unwrap_or(0);
+        let capped = self
+            .rows
+            .iter()
+            .filter(|row| row.org == CAPPED_ORG && row.outcome == "capped")
+            .count();
+        let spanning = self.rows.iter().filter(|row| row.pulls.contains(' ')).count();
+        expect(self.rows.len() >= 12, "fewer than 12 tickets came");
+        expect(gate("billed") >= 6, "fewer than 6 tickets were billed");
+        expect(gate("not a bug") >= 1, "no ticket was found to be no bug");
+        expect(gate("held") >= 1, "no ticket was held for review");
+        expect(capped == 1, "the org at its cap has not exactly one capped bug");
+        expect(spanning >= 1, "no bug spans both repositories");
+        expect(
+            answered("401 error") == 2,
+            "the tampered and the stale webhook were not both refused",
+        );
+        expect(
+            answered("200 duplicate") >= 12,
+            "fewer than 12 webhooks were duplicates",
+        );
+        expect(self.crashes == 1, "no process crashed between effect and record");
+        expect(self.faults >= 1, "no reply was lost");
+        for row in &self.rows {
+            let unsettled = matches!(row.outcome.as_str(), "unfinished" | "parked");
+            if unsettled {
+                self.problems.push(format!(
+                    "ticket {} of {} ended {}",
+                    row.ticket, row.org, row.outcome
+                ));
+            }
+        }
+    }
+
+    /// The same as JSON, for a machine.
+    pub(super) fn to_json(&self) -> Value {
+        let tickets: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "org": row.org, "ticket": row.ticket, "outcome": row.outcome, "scores": row.scores,
+                    "location": row.location, "pull_requests": row.pulls, "comment": row.comment,
+                    "charged": row.charged,
+                })
+            })
+            .collect();
+        json!({
+            "tickets": tickets,
+            "gates": self.gates,
+            "webhooks": self.answers,
+            "crashes": self.crashes,
+            "faults": self.faults,
+            "effects": { "planned": self.planned, "made": self.made },
+            "bills": { "entries": self.entries, "total": self.total },
+            "counts": {
+                "table_writes": self.writes, "queue_requests": self.queue_requests,
+                "model_calls": self.model_calls, "input_tokens": self.tokens.0, "output_tokens": self.tokens.1,
+            },
+            "problems": self.problems,
+        })
+    }
+
+    fn per_ticket(&self, count: u64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "counts of a demo are far below 2^52")]
+        let share = count as f64 / self.rows.len().max(1) as f64;
+        share
+    }
+}
+
+/// A ledger that is only read: no lease is ever taken with it.
+fn reading_ledger(world: &World) -> Ledger {
+    let timing = Timing {
+        request_life_ms_max: 0,
+        lease_margin_ms: 0,
+        backoff_ms_base: 0,
+        backoff_ms_max: 0,
+        attempts_max: 1,
+    };
+    let ids = std::sync::Arc::new(CountedAttemptIds::new("report"));
+    let clock: std::sync::Arc<dyn Clock> = world.clock.clone();
+    Ledger::new(world.cloud.aws.link().dynamo(), "LedgerTable", clock, ids, timing)
+}
+
+fn row(ticket: &TicketRef, life: &[Record]) -> Result<Row> {
+    let mut row = Row {
+        org: ticket.org.to_string(),
+        ticket: ticket.number.to_string(),
+        ..Row::default()
+    };
+    let mut last: Option<&Record> = None;
+    for record in life {
+        let name = record.key.step();
+        if name.starts_with("extract#") && record.state == State::Sealed {
+            if let Asked::Answered(answered) = record.result::<Asked<Extraction>>()? {
+                match answered.answer {
+                    Extraction::NotABug { .. } => row.outcome = "not a bug".to_owned(),
+                    Extraction::Bug(bug) => row.scores = format!("{:.2}", bug.ai_confidence),
+                }
+            }
+        }
+        if name.starts_with("map#") && record.state == State::Sealed {
+            if let Asked::Answered(answered) = record.result::<Asked<Mapping>>()? {
+                if let Some(best) = answered.answer.locations.first() {
+                    row.location = format!("{}:{}", best.file, best.start_line);
+                }
+            }
+        }
+        if name.starts_with("qualify#") && last.is_none_or(|last| last.claimed_at <= record.claimed_at) {
+            last = Some(record);
+        }
+    }
+    if let Some(record) = last {
+        decided(&mut row, ticket, record)?;
+    }
+    outside(&mut row, life);
+    if row.outcome.is_empty() {
+        row.outcome = "unfinished".to_owned();
+    }
+    Ok(row)
+}
+
+fn decided(row: &mut Row, ticket: &TicketRef, record: &Record) -> Result<()> {
+    let decision: Decision = record.result()?;
+    row.scores = format!(
+        "{:.2} {:.2}",
+        decision.ai_confidence, decision.location_confidence
+    );
+    row.outcome = match decision.gate {
+        Gate::Billed => "billed".to_owned(),
+        Gate::Held => "held".to_owned(),
+        Gate::Capped => "capped".to_owned(),
+        Gate::BilledBefore => "billed".to_owned(),
+    };
+    if decision.gate != Gate::Billed {
+        return Ok(());
+    }
+    row.charged = true;
+    let steps = decision
+        .repos
+        .iter()
+        .map(step::pr)
+        .chain([step::RCA_COMMENT.to_owned(), step::slack(CHANNEL)]);
+    row.planned = steps
+        .map(|step| WorkKey::new(ticket.subject(), step).effect().to_string())
+        .collect();
+    Ok(())
+}
+
+fn outside(row: &mut Row, life: &[Record]) {
+    let sealed = |record: &&Record| record.state == State::Sealed;
+    let pulls: Vec<String> = life
+        .iter()
+        .filter(sealed)
+        .filter(|record| record.key.step().starts_with("pr#"))
+        .map(|record| {
+            let link = record.external_id.as_deref().unwrap_or_default();
+            let repo = record.key.step().rsplit('/').next().unwrap_or_default();
+            format!("{repo}#{}", link.rsplit('/').next().unwrap_or_default())
+        })
+        .collect();
+    row.pulls = pulls.join(" ");
+    row.comment = life
+        .iter()
+        .filter(sealed)
+        .any(|record| record.key.step() == step::RCA_COMMENT);
+}
+
+fn gates(rows: &[Row]) -> BTreeMap<&'static str, u64> {
+    let mut gates = BTreeMap::new();
+    for row in rows {
+        let name = match row.outcome.as_str() {
+            "billed" => "billed",
+            "held" => "held",
+            "capped" => "capped",
+            "not a bug" => "not a bug",
+            _ => "unfinished",
+        };
+        *gates.entry(name).or_default() += 1;
+    }
+    gates
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = comfy_table::Table::new();
+        table.load_preset(comfy_table::presets::NOTHING);
+        table.set_header([
+            "org",
+            "ticket",
+            "outcome",
+            "scores",
+            "location",
+            "draft pull requests",
+            "comment",
+            "charge",
+        ]);
+        for row in &self.rows {
+            table.add_row([
+                row.org.as_str(),
+                &row.ticket,
+                &row.outcome,
+                &row.scores,
+                &row.location,
+                &row.pulls,
+                if row.comment { "yes" } else { "" },
+                if row.charged { "1" } else { "0" },
+            ]);
+        }
+        writeln!(f, "{table}\n")?;
+        let listed = |counts: Vec<(String, u64)>| {
+            counts
+                .iter()
+                .map(|(name, count)| format!("{name} {count}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let answers = self
+            .answers
+            .iter()
+            .map(|(name, count)| (name.clone(), *count))
+            .collect();
+        let gates = self
+            .gates
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect();
+        writeln!(f, "webhooks: {}", listed(answers))?;
+        writeln!(f, "gates: {}", listed(gates))?;
+        writeln!(
+            f,
+            "on the way: {} process crashed, {} reply lost",
+            self.crashes, self.faults
+        )?;
+        let (input, output) = self.tokens;
+        let cost = dollars(input, output, self.writes, self.queue_requests);
+        #[expect(clippy::cast_precision_loss, reason = "a demo has a handful of tickets")]
+        let each = cost / self.rows.len().max(1) as f64;
+        writeln!(
+            f,
+            "per ticket: {:.1} model calls, {:.1} table writes, {:.1} queue requests, about {each:.4} dollars (list prices)",
+            self.per_ticket(self.model_calls),
+            self.per_ticket(self.writes),
+            self.per_ticket(self.queue_requests),
+        )?;
+        writeln!(f, "bills: {} entries, total {}", self.entries, self.total)?;
+        let sign = if self.planned == self.made { "=" } else { "!=" };
+        write!(
+            f,
+            "effects planned {} {sign} effects made {}",
+            self.planned, self.made
+        )
+    }
+}

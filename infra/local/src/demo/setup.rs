@@ -1,0 +1,224 @@
+//! The demo's world: the deployed template in memory, two orgs, two repositories, sixteen customers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::settings::Settings;
+use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock, Millis};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+use crate::cloud::{Cloud, Functions};
+use crate::sandbox::Sandbox;
+use crate::sandbox::model::answers;
+use crate::sandbox::source::{SourceFile, read_dir};
+use crate::sandbox::zendesk::NewTicket;
+use crate::watch::{SharedWatch, Watch};
+
+/// When the demo begins: 2026-11-20T09:00:00Z, in ms.
+pub(super) const STARTS_AT: Millis = 1_795_165_200_000;
+
+/// The org whose tickets the demo tells of.
+pub(super) const ORG: &str = "acme";
+
+/// An org whose plan lets one bug through.
+pub(super) const CAPPED_ORG: &str = "globex";
+
+/// Where the chat is read.
+pub(super) const CHANNEL: &str = "C0RATCHET";
+
+/// A ticket of the sample.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Ticket {
+    pub(super) id: String,
+    pub(super) subject: String,
+    pub(super) comments: Vec<Comment>,
+}
+
+/// One of its comments.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Comment {
+    pub(super) author: String,
+    pub(super) public: bool,
+    pub(super) text: String,
+    #[serde(default)]
+    pub(super) later: bool,
+}
+
+/// Everything that the demo runs on.
+pub(super) struct World {
+    pub(super) cloud: Cloud,
+    pub(super) sandbox: Sandbox,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) watch: SharedWatch,
+    ids: Arc<CountedAttemptIds>,
+}
+
+impl World {
+    /// Deploys, puts the settings, fills the repositories.
+    pub(super) async fn new() -> Result<Self> {
+        let clock = Arc::new(ManualClock::at(STARTS_AT));
+        let known = answers::sample().context("answers.json")?;
+        let sandbox = Sandbox::new(clock.clone(), 7).with_answers(known);
+        let secrets = secrets(&sandbox);
+        let cloud = Cloud::deploy(Aws::memory(clock.clone())?, secrets).await?;
+        let world = Self {
+            cloud,
+            sandbox,
+            clock,
+            watch: Arc::new(Watch::default()),
+            ids: Arc::new(CountedAttemptIds::new("demo")),
+        };
+        world.fill_repositories()?;
+        world.put_settings(ORG, json!({})).await?;
+        world
+            .put_settings(CAPPED_ORG, json!({ "mapped_bug_cap": 1 }))
+            .await?;
+        Ok(world)
+    }
+
+    fn fill_repositories(&self) -> Result<()> {
+        let root = working_tree()?;
+        let shop = read_dir(&root.join("infra/local/sample/shop")).context("the sample shop")?;
+        let mut own = read_dir(&root).context("the working tree")?;
+        own.retain(|file| !file.path.starts_with("infra/local/sample/"));
+        self.sandbox.edit(|outside, now_ms| {
+            outside.slack.add_channel(CHANNEL);
+            let mut add = |name: &str, files: &[SourceFile]| {
+                outside
+                    .github
+                    .add_repo(now_ms, name, files)
+                    .with_context(|| format!("repository {name}"))
+            };
+            add("acme/shop", &shop)?;
+            add("acme/ratchet", &own)?;
+            Ok(())
+        })
+    }
+
+    async fn put_settings(&self, org: &str, billing: Value) -> Result<()> {
+        let document = settings(org, billing);
+        Settings::parse(&document).map_err(|problems| anyhow::anyhow!("settings of {org}: {problems:?}"))?;
+        let put = self
+            .cloud
+            .aws
+            .link()
+            .dynamo()
+            .put_item()
+            .table_name("SettingsTable");
+        put.item("org", AttributeValue::S(org.to_owned()))
+            .item("document", AttributeValue::S(document.to_string()))
+            .item("version", AttributeValue::N("1".to_owned()))
+            .condition_expression("attribute_not_exists(org)")
+            .send()
+            .await
+            .with_context(|| format!("settings of {org}"))?;
+        Ok(())
+    }
+
+    /// The functions of a fresh process.
+    pub(super) fn functions(&self) -> Result<Functions> {
+        let link = self.cloud.aws.choked(self.watch.clone());
+        Functions::new(|name| {
+            let transport = Arc::new(self.sandbox.clone());
+            self.cloud
+                .deployment(name, &link, transport, self.clock.clone(), self.ids.clone())
+        })
+    }
+
+    /// A customer opens the sample's ticket, with those of its comments that are there from the start.
+    pub(super) fn open(&self, ticket: &Ticket, id: u64) {
+        self.sandbox.edit(|outside, now_ms| {
+            let first = ticket
+                .comments
+                .first()
+                .map(|comment| comment.text.as_str())
+                .unwrap_or_default();
+            let new = NewTicket {
+                id: Some(id),
+                subject: &ticket.subject,
+                text: first,
+                ..NewTicket::default()
+            };
+            outside.zendesk.add_ticket(now_ms, &new);
+            for comment in ticket.comments.iter().skip(1).filter(|comment| !comment.later) {
+                if comment.author == "customer" {
+                    outside.zendesk.customer_comment(now_ms, id, &comment.text);
+                } else {
+                    outside
+                        .zendesk
+                        .agent_comment(now_ms, id, &comment.text, comment.public);
+                }
+            }
+        });
+    }
+
+    /// Now.
+    pub(super) fn now_ms(&self) -> Millis {
+        self.clock.now_ms()
+    }
+}
+
+/// The tickets of the sample.
+pub(super) fn tickets() -> Result<Vec<Ticket>> {
+    serde_json::from_str(include_str!("../../sample/tickets.json")).context("tickets.json")
+}
+
+/// The working tree that this was built in, or the one that it is run in.
+fn working_tree() -> Result<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let here = std::env::current_dir()?;
+    [built, here]
+        .into_iter()
+        .find(|root| root.join("infra/template.yaml").is_file())
+        .context("run it from the root of Ratchet's working tree: that is the second repository")
+}
+
+fn secrets(sandbox: &Sandbox) -> BTreeMap<String, String> {
+    sandbox.read(|outside| {
+        let pairs = [
+            ("ZENDESK_SIGNING", &outside.zendesk.access.signing_secret),
+            ("ZENDESK_TOKEN", &outside.zendesk.access.api_token),
+            ("GITHUB_TOKEN", &outside.github.access.token),
+            ("GITHUB_WEBHOOK", &outside.github.access.webhook_secret),
+            ("SLACK_TOKEN", &outside.slack.token),
+            ("MODEL_KEY", &outside.model.api_key),
+        ];
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
+    })
+}
+
+fn settings(org: &str, billing: Value) -> Value {
+    json!({
+        "org": org,
+        "billing": billing,
+        "zendesk": {
+            "base_url": "https://acme.zendesk.com",
+            "signing_secret": "env:ZENDESK_SIGNING",
+            "email": "bot@acme.test",
+            "api_token": "env:ZENDESK_TOKEN",
+            "integration_user_id": "8447",
+        },
+        "github": {
+            "api_url": "https://api.github.com",
+            "token": "env:GITHUB_TOKEN",
+            "webhook_secret": "env:GITHUB_WEBHOOK",
+            "repos": ["acme/shop", "acme/ratchet"],
+        },
+        "model": {
+            "provider": "anthropic",
+            "base_url": "https://api.anthropic.com",
+            "api_key": "env:MODEL_KEY",
+            "name": "claude-sonnet-4-5",
+        },
+        "slack": { "api_url": "https://slack.com/api", "bot_token": "env:SLACK_TOKEN", "channel": CHANNEL },
+        "rca": { "publish": "on_pr", "visibility": "internal" },
+    })
+}

@@ -1,0 +1,30 @@
+//! The cloud on a laptop: `demo` runs the main job and checks itself, `up` keeps it running.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "local", about = "Ratchet and the cloud it runs on, in one process")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole pipeline on sample tickets and ends with a table; non-zero when anything is not as promised.
+    Demo {
+        /// Writes the summary here as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Demo { json } => local::demo::run(json.as_deref()).await,
+    }
+}

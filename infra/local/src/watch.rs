@@ -1,0 +1,73 @@
+//! What a run of the demo sees at the door to AWS: counts by kind, and one crash at a chosen write.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::aws::{Broken, Call, Choke, Next, Reply, Service};
+
+/// Counts the calls of a process, and ends it at the write that [`Watch::crash_at`] chose.
+#[derive(Debug, Default)]
+pub struct Watch {
+    counts: Mutex<BTreeMap<String, u64>>,
+    crash: Mutex<Option<String>>,
+    crashed: Notify,
+}
+
+impl Watch {
+    /// Calls so far, by `<service> <operation>`.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The process ends before the next write to the tables whose body holds all of `texts`.
+    pub fn crash_at(&self, text: &str) {
+        *self.crash.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+    }
+
+    /// Ends when the process has crashed.
+    pub async fn crashed(&self) {
+        self.crashed.notified().await;
+    }
+
+    fn is_the_crash(&self, call: &Call) -> bool {
+        let mut crash = self.crash.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = call.json().to_string();
+        let due = call.service == Service::DynamoDb
+            && crash
+                .as_ref()
+                .is_some_and(|text| body.contains(":sealed") && body.contains(text));
+        if due {
+            *crash = None;
+        }
+        due
+    }
+}
+
+#[async_trait]
+impl Choke for Watch {
+    async fn around(&self, call: &Call, next: Next) -> Result<Reply, Broken> {
+        if self.is_the_crash(call) {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        let service = match call.service {
+            Service::DynamoDb => "dynamodb",
+            Service::Sqs => "sqs",
+        };
+        let name = format!("{service} {}", call.operation);
+        *self
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name)
+            .or_default() += 1;
+        Ok(next.apply())
+    }
+}
+
+/// One watch for every caller, shared.
+pub type SharedWatch = Arc<Watch>;
