@@ -63,9 +63,8 @@ impl Extract {
             return Ok(None);
         }
         let connection = self.own.parts.connector.org(&touched.ticket.org, ledger).await?;
-        let zendesk = connection.zendesk().await?;
-        let ticket = zendesk
-            .client()
+        let desk = connection.desk(touched.ticket.provider).await?;
+        let ticket = desk
             .ticket(&touched.ticket.number)
             .await
             .map_err(|error| not_read(&error))?;

@@ -5,14 +5,17 @@ use ratchet_domain::ids::RepoName;
 use ratchet_domain::settings::Tracker;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
-use ratchet_guard::effect::{Act, Effect, Probe, probed};
-use ratchet_guard::{Decision, Finding, Outcome, StageError, Work};
-use ratchet_providers::github::NewIssue;
+use ratchet_guard::effect::{Act, Effect, Guarded, PermanentKey, Probe, accept_duplicates, keyed, probed};
+use ratchet_guard::{Decision, Finding, Outcome, StageError, Why, Work};
+use ratchet_providers::error::ProviderError;
 use ratchet_providers::tracker::Issue;
+use ratchet_providers::{github, jira, linear};
 use ratchet_runtime::batch::Invocation;
-use ratchet_runtime::connect::GithubAccess;
-use ratchet_runtime::outcome::{failed, failed_probe};
+use ratchet_runtime::connect::{GithubAccess, JiraAccess, LinearAccess};
+use ratchet_runtime::outcome::{failed, failed_probe, failed_read};
 use ratchet_runtime::stage::key_of;
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Asked, text};
 
@@ -21,71 +24,139 @@ const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Opens the issue, unless the org has no tracker.
 pub(crate) async fn track(invocation: &Invocation, asked: &Asked) -> Result<(), StageError> {
-    match &asked.connection.settings().tracker {
+    let connection = &asked.connection;
+    match &connection.settings().tracker {
         None => Ok(()),
-        Some(Tracker::Github { repo }) => github(invocation, asked, repo).await,
-        Some(Tracker::Linear { .. } | Tracker::Jira { .. }) => {
-            tracing::warn!(org = %asked.at.ticket.org, "this build does not reach the org's tracker, no issue is opened");
-            Ok(())
+        Some(Tracker::Github { repo }) => {
+            let github = connection.github().await?;
+            open(
+                invocation,
+                asked,
+                "github",
+                probed(InGithub {
+                    github: &github,
+                    repo,
+                }),
+            )
+            .await
+        }
+        Some(Tracker::Linear {
+            api_url,
+            api_key,
+            team_id,
+        }) => {
+            let linear = connection.linear(api_url, api_key).await?;
+            // Linear keeps the id that we choose for ever, and answers a second creation with the first issue.
+            open(
+                invocation,
+                asked,
+                "linear",
+                keyed(InLinear {
+                    linear: &linear,
+                    team_id,
+                }),
+            )
+            .await
+        }
+        Some(Tracker::Jira {
+            api_url,
+            email,
+            api_token,
+            project,
+            issue_type,
+        }) => {
+            let jira = connection.jira(api_url, email, api_token).await?;
+            let why = "Jira has no key, and its search lags: a crash between the issue and its record may open a second";
+            open(
+                invocation,
+                asked,
+                "jira",
+                accept_duplicates(
+                    InJira {
+                        jira: &jira,
+                        project,
+                        issue_type,
+                    },
+                    why,
+                ),
+            )
+            .await
         }
     }
 }
 
-async fn github(invocation: &Invocation, asked: &Asked, repo: &RepoName) -> Result<(), StageError> {
-    let github = asked.connection.github().await?;
-    let key = key_of(&asked.at.ticket, step::tracker("github"));
-    let issue = NewIssue {
+/// The five moves of one issue, whatever tracker it goes to.
+async fn open<G: Guarded<Receipt = Issue>>(
+    invocation: &Invocation,
+    asked: &Asked,
+    kind: &str,
+    effect: G,
+) -> Result<(), StageError> {
+    let text = IssueText {
         title: text::title(asked),
         body: format!(
             "Ticket: {}\n\n{}",
             text::ticket_link(asked),
             text::pull_lines(asked)
         ),
-        effect: key.effect().to_string(),
     };
-    let work = Work::new(key, asked.at.content.as_str())
-        .intending(serde_json::to_string(&(&issue.title, &issue.body)).unwrap_or_default())
-        .driven_by(Stage::Notify.as_str(), &invocation.message);
+    let work = Work::new(
+        key_of(&asked.at.ticket, step::tracker(kind)),
+        asked.at.content.as_str(),
+    )
+    .intending(serde_json::to_string(&text).unwrap_or_default())
+    .driven_by(Stage::Notify.as_str(), &invocation.message);
     let Decision::Run(claim) = invocation.ledger.claim(&work).await? else {
         return Ok(());
     };
-    let acted = claim
-        .act(probed(OpenIssue {
-            github: &github,
-            repo,
-            issue,
-        }))
-        .await?;
+    let acted = claim.act(effect).await?;
     let link = acted.receipt().url.clone();
     acted.known_as(link).seal().await.map(|_| ())
 }
 
-struct OpenIssue<'a> {
-    github: &'a GithubAccess,
-    repo: &'a RepoName,
-    issue: NewIssue,
+/// What the issue says: the intent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct IssueText {
+    title: String,
+    body: String,
 }
 
-impl Effect for OpenIssue<'_> {
-    type Receipt = Issue;
+/// The intent on record is the first attempt's; it is what every attempt sends.
+fn text_of(act: &Act) -> Result<IssueText, Outcome<Issue>> {
+    serde_json::from_str(act.intent())
+        .map_err(|_| Outcome::Refused(Why::new("unreadable_record", "the intent holds no issue")))
+}
 
-    async fn send(&self, act: &Act) -> Outcome<Issue> {
-        // The intent on record is the first attempt's; it is what every attempt sends.
-        let (title, body) = serde_json::from_str(act.intent())
-            .unwrap_or_else(|_| (self.issue.title.clone(), self.issue.body.clone()));
-        let issue = NewIssue {
-            title,
-            body,
-            effect: self.issue.effect.clone(),
-        };
-        match self.github.client().create_issue(self.repo, &issue).await {
-            Ok(issue) => Outcome::Done(issue),
-            Err(error) => failed(&error),
-        }
+fn sent(answer: Result<Issue, ProviderError>) -> Outcome<Issue> {
+    match answer {
+        Ok(issue) => Outcome::Done(issue),
+        Err(error) => failed(&error),
     }
 }
 
-impl Probe for OpenIssue<'_> {
+struct InGithub<'a> {
+    github: &'a GithubAccess,
+    repo: &'a RepoName,
+}
+
+impl Effect for InGithub<'_> {
+    type Receipt = Issue;
+
+    async fn send(&self, act: &Act) -> Outcome<Issue> {
+        let text = match text_of(act) {
+            Ok(text) => text,
+            Err(outcome) => return outcome,
+        };
+        let issue = github::NewIssue {
+            title: text.title,
+            body: text.body,
+            effect: act.effect().to_string(),
+        };
+        sent(self.github.client().create_issue(self.repo, &issue).await)
+    }
+}
+
+impl Probe for InGithub<'_> {
     async fn probe(&self, act: &Act) -> Finding<Issue> {
         let first = i64::try_from(act.first_claimed_at())
             .ok()
@@ -101,5 +172,62 @@ impl Probe for OpenIssue<'_> {
             Ok(None) => Finding::Absent,
             Err(error) => failed_probe(&error),
         }
+    }
+}
+
+struct InLinear<'a> {
+    linear: &'a LinearAccess,
+    team_id: &'a str,
+}
+
+impl Effect for InLinear<'_> {
+    type Receipt = Issue;
+
+    async fn send(&self, act: &Act) -> Outcome<Issue> {
+        let text = match text_of(act) {
+            Ok(text) => text,
+            Err(outcome) => return outcome,
+        };
+        let issue = linear::NewIssue {
+            team_id: self.team_id.to_owned(),
+            title: text.title,
+            description: text.body,
+            effect: act.effect().to_string(),
+        };
+        sent(self.linear.client().create_issue(&issue).await)
+    }
+}
+
+impl PermanentKey for InLinear<'_> {}
+
+struct InJira<'a> {
+    jira: &'a JiraAccess,
+    project: &'a str,
+    issue_type: &'a str,
+}
+
+impl Effect for InJira<'_> {
+    type Receipt = Issue;
+
+    async fn send(&self, act: &Act) -> Outcome<Issue> {
+        let text = match text_of(act) {
+            Ok(text) => text,
+            Err(outcome) => return outcome,
+        };
+        let effect = act.effect().as_str();
+        // The label is looked for all the same: what the index has caught up with is not opened again.
+        match self.jira.client().find_issue(self.project, effect).await {
+            Ok(Some(issue)) => return Outcome::Done(issue),
+            Ok(None) => {}
+            Err(error) => return failed_read(&error),
+        }
+        let issue = jira::NewIssue {
+            project: self.project.to_owned(),
+            issue_type: self.issue_type.to_owned(),
+            summary: text.title,
+            description: text.body,
+            effect: effect.to_owned(),
+        };
+        sent(self.jira.client().create_issue(&issue).await)
     }
 }

@@ -6,8 +6,9 @@ use ratchet_domain::redact::redact;
 use ratchet_guard::effect::{Act, Effect, Probe};
 use ratchet_guard::{Finding, Outcome, Why};
 use ratchet_providers::error::ProviderError;
-use ratchet_providers::zendesk::{CommentPosted, CommentRequest, comment_body};
-use ratchet_runtime::connect::ZendeskAccess;
+use ratchet_providers::intercom::{ReplyRequest, reply_body};
+use ratchet_providers::zendesk::{CommentRequest, comment_body};
+use ratchet_runtime::connect::Desk;
 use ratchet_runtime::outcome::{failed, failed_probe, failed_read};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ use crate::Asked;
 
 /// Tag that a ticket with our comment carries.
 const TAG: &str = "ratchet_rca";
+
+/// How far before the first claim a conversation is read, in seconds. Reason: the provider's clock is not ours.
+const CLOCK_MARGIN_SECONDS: u64 = 60;
 
 /// What is posted, and the version of the ticket that it is posted over: the intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,40 +73,84 @@ fn escaped(text: &str) -> String {
         .replace('\n', "<br>")
 }
 
-/// Posts the comment over the version in its intent.
+/// The comment as its provider recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Posted {
+    /// The provider's id.
+    pub(crate) id: String,
+}
+
+/// Posts the comment: at Zendesk over the version in its intent, at Intercom with a last line that names the effect.
 pub(crate) struct PostComment<'a> {
-    pub(crate) zendesk: &'a ZendeskAccess,
+    pub(crate) desk: &'a Desk,
     pub(crate) number: &'a TicketNumber,
 }
 
 impl PostComment<'_> {
-    async fn post(&self, act: &Act, draft: &Draft) -> Result<CommentPosted, ProviderError> {
-        let request = CommentRequest {
-            html_body: &draft.html,
-            public: draft.public,
-            updated_stamp: &draft.stamp,
-            effect: act.effect().as_str(),
-            tags: &[TAG],
-        };
-        self.zendesk
-            .client()
-            .post_comment(self.number, comment_body(&request))
-            .await
+    async fn post(&self, act: &Act, draft: &Draft) -> Result<Posted, ProviderError> {
+        let effect = act.effect().as_str();
+        match self.desk {
+            Desk::Zendesk(zendesk) => {
+                let request = CommentRequest {
+                    html_body: &draft.html,
+                    public: draft.public,
+                    updated_stamp: &draft.stamp,
+                    effect,
+                    tags: &[TAG],
+                };
+                let posted = zendesk
+                    .client()
+                    .post_comment(self.number, comment_body(&request))
+                    .await?;
+                Ok(Posted {
+                    id: posted.comment_id,
+                })
+            }
+            Desk::Intercom(intercom) => {
+                let request = ReplyRequest {
+                    html_body: &draft.html,
+                    public: draft.public,
+                    admin_id: intercom.admin_id(),
+                    effect,
+                };
+                let posted = intercom
+                    .client()
+                    .reply(self.number, effect, reply_body(&request))
+                    .await?;
+                Ok(Posted { id: posted.part_id })
+            }
+        }
+    }
+
+    /// Looks in the ticket itself, which reads its own writes; never in a search.
+    async fn look(&self, act: &Act) -> Result<Option<Posted>, ProviderError> {
+        let effect = act.effect().as_str();
+        match self.desk {
+            Desk::Zendesk(zendesk) => {
+                let found = zendesk.client().find_effect(self.number, effect).await?;
+                Ok(found.map(|posted| Posted {
+                    id: posted.comment_id,
+                }))
+            }
+            Desk::Intercom(intercom) => {
+                let since_s = (act.first_claimed_at() / 1000).saturating_sub(CLOCK_MARGIN_SECONDS);
+                let found = intercom.client().find_reply(self.number, effect, since_s).await?;
+                Ok(found.map(|posted| Posted { id: posted.part_id }))
+            }
+        }
     }
 
     /// The ticket has another version by now: ours, if an earlier attempt got through, or somebody else's.
-    async fn outdated(&self, act: &Act, draft: Draft) -> Outcome<CommentPosted> {
-        match self
-            .zendesk
-            .client()
-            .find_effect(self.number, act.effect().as_str())
-            .await
-        {
+    async fn outdated(&self, act: &Act, draft: Draft, error: &ProviderError) -> Outcome<Posted> {
+        let Desk::Zendesk(zendesk) = self.desk else {
+            return failed(error);
+        };
+        match self.look(act).await {
             Ok(Some(posted)) => return Outcome::Done(posted),
             Ok(None) => {}
             Err(error) => return failed_read(&error),
         }
-        match self.zendesk.client().version(self.number).await {
+        match zendesk.client().version(self.number).await {
             Ok(stamp) => Outcome::Stale(Draft { stamp, ..draft }.to_json()),
             Err(error) => failed_read(&error),
         }
@@ -110,28 +158,23 @@ impl PostComment<'_> {
 }
 
 impl Effect for PostComment<'_> {
-    type Receipt = CommentPosted;
+    type Receipt = Posted;
 
-    async fn send(&self, act: &Act) -> Outcome<CommentPosted> {
+    async fn send(&self, act: &Act) -> Outcome<Posted> {
         let Ok(draft) = serde_json::from_str::<Draft>(act.intent()) else {
             return Outcome::Refused(Why::new("unreadable_record", "the intent holds no comment"));
         };
         match self.post(act, &draft).await {
             Ok(posted) => Outcome::Done(posted),
-            Err(ProviderError::Conflict { .. }) => self.outdated(act, draft).await,
+            Err(error @ ProviderError::Conflict { .. }) => self.outdated(act, draft, &error).await,
             Err(error) => failed(&error),
         }
     }
 }
 
 impl Probe for PostComment<'_> {
-    async fn probe(&self, act: &Act) -> Finding<CommentPosted> {
-        match self
-            .zendesk
-            .client()
-            .find_effect(self.number, act.effect().as_str())
-            .await
-        {
+    async fn probe(&self, act: &Act) -> Finding<Posted> {
+        match self.look(act).await {
             Ok(Some(posted)) => Finding::Found(posted),
             Ok(None) => Finding::Absent,
             Err(error) => failed_probe(&error),

@@ -17,7 +17,7 @@ use ratchet_guard::effect::{accept_duplicates, probed};
 use ratchet_guard::{Decision, Ledger, OnRecord, Park, Sealed, StageError, State, Work, pass};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::ConfigError;
-use ratchet_runtime::connect::Connection;
+use ratchet_runtime::connect::{Connection, Desk};
 use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::outcome::not_read;
@@ -111,13 +111,13 @@ impl PublishRca {
         asked: &Asked,
         document: &Sealed,
     ) -> Result<Sealed, StageError> {
-        let zendesk = asked.connection.zendesk().await?;
+        let desk = asked.connection.desk(asked.at.ticket.provider).await?;
         let number = &asked.at.ticket.number;
         let key = key_of(&asked.at.ticket, step::RCA_COMMENT);
         let draft = Draft {
             html: comment::html(&answer_of::<RootCause>(document)?.answer, asked),
             public: asked.connection.settings().rca.public,
-            stamp: self.stamp(invocation, asked, &zendesk).await?,
+            stamp: self.stamp(invocation, asked, &desk).await?,
         };
         let work = Work::new(key, asked.at.content.as_str())
             .intending(draft.to_json())
@@ -135,24 +135,17 @@ impl PublishRca {
             );
             return Err(StageError::Parked(claim.park(park).await?));
         }
-        let acted = claim
-            .act(probed(PostComment {
-                zendesk: &zendesk,
-                number,
-            }))
-            .await?;
-        let id = acted.receipt().comment_id.clone();
+        let acted = claim.act(probed(PostComment { desk: &desk, number })).await?;
+        let id = acted.receipt().id.clone();
         acted.known_as(id).seal().await
     }
 
     /// The ticket's version as it is now: the compare-and-set token of the first attempt. A comment that is on record
-    /// needs none.
-    async fn stamp(
-        &self,
-        invocation: &Invocation,
-        asked: &Asked,
-        zendesk: &ratchet_runtime::connect::ZendeskAccess,
-    ) -> Result<String, StageError> {
+    /// needs none, and Intercom has none.
+    async fn stamp(&self, invocation: &Invocation, asked: &Asked, desk: &Desk) -> Result<String, StageError> {
+        let Desk::Zendesk(zendesk) = desk else {
+            return Ok(String::new());
+        };
         let row = invocation
             .ledger
             .read(&key_of(&asked.at.ticket, step::RCA_COMMENT))

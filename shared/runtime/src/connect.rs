@@ -1,21 +1,24 @@
 //! Ways to an org's providers, within one invocation: settings, secrets, and a transport that ends with it.
 
+mod desk;
 mod model;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ratchet_domain::ids::OrgId;
-use ratchet_domain::settings::{self, GithubAuth, Settings};
+use ratchet_domain::ids::{OrgId, Provider};
+use ratchet_domain::settings::{self, GithubAuth, SecretRef, Settings};
 use ratchet_guard::clock::{Clock, Millis};
 use ratchet_guard::{Ledger, StageError};
 use ratchet_providers::github::{App, Github, InstallationToken, app_jwt};
+use ratchet_providers::jira::Jira;
+use ratchet_providers::linear::Linear;
 use ratchet_providers::secret::Secret;
 use ratchet_providers::slack::Slack;
 use ratchet_providers::transport::Transport;
 use ratchet_providers::wire::Wire;
-use ratchet_providers::zendesk::Zendesk;
 
+pub use desk::{Desk, IntercomAccess, ZendeskAccess};
 pub use model::{ModelAccess, Reply};
 
 use crate::config::Reader;
@@ -125,20 +128,71 @@ impl Connection {
         }
     }
 
-    /// Zendesk.
+    /// The desk that tickets of this provider are at.
     ///
     /// # Errors
     /// [`StageError::NotRead`] when the settings have none, or its secret cannot be had.
-    pub async fn zendesk(&self) -> Result<ZendeskAccess, StageError> {
-        let settings = self
-            .settings
-            .zendesk
-            .clone()
-            .ok_or_else(|| self.absent("zendesk"))?;
-        let token = self.connector.orgs.secret(&settings.api_token).await?;
-        Ok(ZendeskAccess {
+    pub async fn desk(&self, provider: Provider) -> Result<Desk, StageError> {
+        let door = self.transport(self.connector.client_timeout_ms);
+        match provider {
+            Provider::Zendesk => {
+                let settings = self
+                    .settings
+                    .zendesk
+                    .clone()
+                    .ok_or_else(|| self.absent("zendesk"))?;
+                let token = self.connector.orgs.secret(&settings.api_token).await?;
+                Ok(Desk::Zendesk(ZendeskAccess {
+                    door,
+                    settings,
+                    token,
+                }))
+            }
+            Provider::Intercom => {
+                let settings = self
+                    .settings
+                    .intercom
+                    .clone()
+                    .ok_or_else(|| self.absent("intercom"))?;
+                let token = self.connector.orgs.secret(&settings.access_token).await?;
+                Ok(Desk::Intercom(IntercomAccess {
+                    door,
+                    settings,
+                    token,
+                }))
+            }
+        }
+    }
+
+    /// Linear, with the key that the tracker's settings name.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] when its secret cannot be had.
+    pub async fn linear(&self, api_url: &str, api_key: &SecretRef) -> Result<LinearAccess, StageError> {
+        let key = self.connector.orgs.secret(api_key).await?;
+        Ok(LinearAccess {
             door: self.transport(self.connector.client_timeout_ms),
-            settings,
+            api_url: api_url.to_owned(),
+            key,
+        })
+    }
+
+    /// Jira, with the token that the tracker's settings name.
+    ///
+    /// # Errors
+    /// [`StageError::NotRead`] when its secret cannot be had.
+    pub async fn jira(
+        &self,
+        site_url: &str,
+        email: &str,
+        api_token: &SecretRef,
+    ) -> Result<JiraAccess, StageError> {
+        let token = self.connector.orgs.secret(api_token).await?;
+        let door = self.transport(self.connector.client_timeout_ms);
+        Ok(JiraAccess {
+            door,
+            site_url: site_url.to_owned(),
+            email: email.to_owned(),
             token,
         })
     }
@@ -266,29 +320,6 @@ impl std::fmt::Debug for Door {
     }
 }
 
-/// A way to Zendesk.
-#[derive(Debug, Clone)]
-pub struct ZendeskAccess {
-    door: Door,
-    settings: settings::Zendesk,
-    token: Secret,
-}
-
-impl ZendeskAccess {
-    /// A client for one call.
-    #[must_use]
-    pub fn client(&self) -> Zendesk<'_> {
-        let settings = &self.settings;
-        Zendesk::new(
-            self.door.wire(),
-            &settings.base_url,
-            &settings.email,
-            &self.token,
-            &settings.integration_user_id,
-        )
-    }
-}
-
 /// A way to GitHub.
 #[derive(Debug, Clone)]
 pub struct GithubAccess {
@@ -330,5 +361,38 @@ impl SlackAccess {
     #[must_use]
     pub fn channel(&self) -> &str {
         &self.settings.channel
+    }
+}
+
+/// A way to Linear.
+#[derive(Debug, Clone)]
+pub struct LinearAccess {
+    door: Door,
+    api_url: String,
+    key: Secret,
+}
+
+impl LinearAccess {
+    /// A client for one call.
+    #[must_use]
+    pub fn client(&self) -> Linear<'_> {
+        Linear::new(self.door.wire(), &self.api_url, &self.key)
+    }
+}
+
+/// A way to Jira.
+#[derive(Debug, Clone)]
+pub struct JiraAccess {
+    door: Door,
+    site_url: String,
+    email: String,
+    token: Secret,
+}
+
+impl JiraAccess {
+    /// A client for one call.
+    #[must_use]
+    pub fn client(&self) -> Jira<'_> {
+        Jira::new(self.door.wire(), &self.site_url, &self.email, &self.token)
     }
 }

@@ -67,7 +67,7 @@ impl Transport for HttpTransport {
         let mut collected = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| told(&error))? {
             if collected.len() + chunk.len() > bytes_max {
-                return Err(TransportError::Lost(format!("answer exceeds {bytes_max} bytes")));
+                return Err(TransportError::TooLarge(bytes_max));
             }
             collected.extend_from_slice(&chunk);
         }

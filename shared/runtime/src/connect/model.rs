@@ -4,6 +4,7 @@ use ratchet_domain::settings::{self, ModelKind};
 use ratchet_providers::anthropic::Anthropic;
 use ratchet_providers::error::{Call, ProviderError};
 use ratchet_providers::model::{Question as Asked, Tool};
+use ratchet_providers::openai::OpenAi;
 use ratchet_providers::secret::Secret;
 use serde_json::Value;
 
@@ -72,7 +73,18 @@ impl ModelAccess {
                 );
                 client.ask(&asked).await?
             }
-            ModelKind::OpenAi | ModelKind::Bedrock => return Err(unsupported("model.provider")),
+            ModelKind::OpenAi => {
+                let key = self.key.as_ref();
+                let client = OpenAi::new(
+                    self.door.wire(),
+                    &self.settings.base_url,
+                    key,
+                    &self.settings.name,
+                );
+                client.ask(&asked).await?
+            }
+            // Bedrock signs with the function's own role; this build has no client of it.
+            ModelKind::Bedrock => return Err(unsupported("model.provider")),
         };
         let usage = answer.usage;
         let (input, raw) = match answer.input {
