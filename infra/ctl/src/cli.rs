@@ -1,0 +1,118 @@
+//! The words of the command line.
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+use ratchet_domain::ids::Provider;
+use ratchet_domain::period::Period;
+use ratchet_domain::settings::Problem;
+
+use crate::failure::{Exit, Failure};
+use crate::report::Answer;
+use crate::verbs::{org, ticket, usage};
+
+/// Where the deployment is found, and how a command ends.
+const AFTER_HELP: &str = "\
+Examples:
+  ctl org check acme.json                      what is wrong with a settings file
+  ctl --stack ratchet org put acme.json        store it
+  ctl --stack ratchet ticket show acme zendesk 5158
+  ctl --stack ratchet usage show --org acme --period 2026-11 --json
+
+Where the deployment is:
+  --stack NAME takes tables and queues from the outputs of that CloudFormation stack. Without it they are environment
+  variables: EVENTS_TABLE LEDGER_TABLE USAGE_TABLE SETTINGS_TABLE; a command needs only those that it reads.
+  Region, credentials and endpoints are the AWS SDK's own: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, ..
+
+Output:
+  The result goes to standard output, remarks go to standard error. With --json, standard output is one JSON document,
+  also when the command fails: {\"error\":{\"code\",\"message\",\"problems\":[{\"path\",\"problem\"}]}}.
+
+Exit codes:
+  0  done
+  1  failed: something outside did not answer as it should
+  2  invalid input: an argument, a file or the environment; nothing was changed
+  3  not found
+  4  refused: what is on record does not allow it; nothing was changed";
+
+/// Operate a deployment of Ratchet.
+#[derive(Debug, Parser)]
+#[command(name = "ctl", version, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Print one JSON document instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Find tables and queues in the outputs of this CloudFormation stack.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// What it is about.
+    #[command(subcommand)]
+    pub noun: Noun,
+}
+
+/// What a command is about.
+#[derive(Debug, Subcommand)]
+pub enum Noun {
+    /// The settings of an org.
+    #[command(subcommand)]
+    Org(org::Verb),
+    /// The life of a ticket.
+    #[command(subcommand)]
+    Ticket(ticket::Verb),
+    /// What is billed, and what models cost.
+    #[command(subcommand)]
+    Usage(usage::Verb),
+}
+
+/// Reads the arguments, the program's name first.
+///
+/// # Errors
+/// The answer to print instead of a command's: the help that was asked for, or what is wrong with the arguments.
+pub fn parse(args: &[OsString]) -> Result<Cli, Answer> {
+    Cli::try_parse_from(args).map_err(|error| {
+        let text = error.to_string();
+        if !error.use_stderr() {
+            return Answer {
+                stdout: text,
+                stderr: String::new(),
+                exit: Exit::Done,
+            };
+        }
+        if args.iter().any(|arg| arg == "--json") {
+            let problem = text
+                .trim_start_matches("error: ")
+                .lines()
+                .next()
+                .unwrap_or_default();
+            let failure = Failure::Invalid {
+                what: "command line".to_owned(),
+                problems: vec![Problem {
+                    path: "arguments".to_owned(),
+                    problem: problem.to_owned(),
+                }],
+            };
+            return Answer::of_failure(&failure, true);
+        }
+        Answer {
+            stdout: String::new(),
+            stderr: text,
+            exit: Exit::Invalid,
+        }
+    })
+}
+
+/// Reads a provider's name.
+///
+/// # Errors
+/// The names that there are.
+pub fn provider(text: &str) -> Result<Provider, String> {
+    Provider::from_name(text).ok_or_else(|| "must be zendesk or intercom".to_owned())
+}
+
+/// Reads a period.
+///
+/// # Errors
+/// The form that it must have.
+pub fn period(text: &str) -> Result<Period, String> {
+    Period::parse(text).ok_or_else(|| "must be a month, as 2026-11".to_owned())
+}

@@ -1,0 +1,7 @@
+//! A noun a module, a verb a file below it.
+//!
+//! To add a verb: a file with `Args` and `run`, a variant in its noun's `Verb`, and an arm in its noun's `run`.
+
+pub mod org;
+pub mod ticket;
+pub mod usage;

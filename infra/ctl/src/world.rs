@@ -1,0 +1,110 @@
+//! The deployment that a command works on: opened when the command's input is sound, and not before.
+
+use async_trait::async_trait;
+use ratchet_guard::Ledger;
+use ratchet_guard::timing::Timing;
+use ratchet_runtime::config::Reader;
+use ratchet_runtime::deployment::{Deployment, aws};
+
+use crate::failure::Failure;
+use crate::settings::SettingsTable;
+use crate::stack;
+
+/// The command line takes no lease: it reads the ledger and lets others work. So no duration is in force here.
+const NO_LEASES: Timing = Timing {
+    request_life_ms_max: 0,
+    lease_margin_ms: 0,
+    backoff_ms_base: 0,
+    backoff_ms_max: 0,
+    attempts_max: 1,
+};
+
+/// Opens deployments.
+#[async_trait]
+pub trait Worlds: Sync {
+    /// The deployment that the command is about.
+    ///
+    /// # Errors
+    /// [`Failure`] when it cannot be found.
+    async fn open(&self) -> Result<World, Failure>;
+}
+
+/// The deployment that the process's environment or a stack names.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The stack, where one is named; its outputs then win over the environment.
+    pub stack: Option<String>,
+}
+
+#[async_trait]
+impl Worlds for Named {
+    async fn open(&self) -> Result<World, Failure> {
+        let mut deployment = Deployment::of_process().await;
+        if let Some(stack) = &self.stack {
+            let client = aws_sdk_cloudformation::Client::new(&aws(&deployment.env).await);
+            let outputs = stack::variables(&client, stack).await?;
+            deployment.env = std::env::vars().chain(outputs).collect();
+        }
+        Ok(World { deployment })
+    }
+}
+
+/// An open deployment.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Its clients, clock and environment.
+    pub deployment: Deployment,
+}
+
+#[async_trait]
+impl Worlds for World {
+    async fn open(&self) -> Result<World, Failure> {
+        Ok(self.clone())
+    }
+}
+
+impl World {
+    /// The name of the table in that variable.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] when it is missing.
+    pub fn table(&self, variable: &str) -> Result<String, Failure> {
+        let mut reader = Reader::new(&self.deployment.env);
+        let table = reader.text(variable);
+        Ok(reader.done(table)?)
+    }
+
+    /// The ledger of `LEDGER_TABLE`, to read and to let work be claimed again; never to claim.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] when the variable is missing.
+    pub fn ledger(&self) -> Result<Ledger, Failure> {
+        let Deployment {
+            dynamo, clock, ids, ..
+        } = self.deployment.clone();
+        Ok(Ledger::new(
+            dynamo,
+            self.table("LEDGER_TABLE")?,
+            clock,
+            ids,
+            NO_LEASES,
+        ))
+    }
+
+    /// The settings of `SETTINGS_TABLE`.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] when the variable is missing.
+    pub fn settings(&self) -> Result<SettingsTable, Failure> {
+        Ok(SettingsTable::new(
+            &self.deployment,
+            self.table("SETTINGS_TABLE")?,
+        ))
+    }
+
+    /// Now, by the deployment's clock.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.deployment.clock.now_ms()
+    }
+}
