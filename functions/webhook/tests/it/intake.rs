@@ -1,16 +1,19 @@
 //! What an event costs, and what becomes of it when it comes again, at once, late, or while something fails.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use ratchet_domain::message::{Body, Envelope};
 use ratchet_domain::stage::Stage;
 use ratchet_runtime::config::Env;
 use ratchet_runtime::deployment::Deployment;
 use serde_json::json;
+use tokio::time::Instant;
 use webhook::Webhook;
 
 use crate::line::Fault;
 use crate::post::{self, Post, created, event, notification};
-use crate::world::{HAND_OVER_MS, VARIABLES, World};
+use crate::world::{HAND_OVER_MS, INVOCATION_MS, VARIABLES, World};
 
 #[tokio::test]
 async fn an_accepted_event_costs_one_write_and_one_send() {
@@ -163,12 +166,23 @@ async fn a_service_that_never_answers_does_not_keep_the_vendor_waiting() {
         let world = World::new().await;
         world.dynamo.breaks(operation, Fault::Hangs);
         world.sqs.breaks(operation, Fault::Hangs);
+        let sent_at = Instant::now();
         let told = world.send(&created("e-1")).await;
-        assert_eq!(
-            (told.code, told.retry_after.as_deref()),
-            (503, Some("5")),
+        let vendor_hears = (told.code, told.retry_after.as_deref());
+        assert_eq!(vendor_hears, (503, Some("5")), "{operation}");
+        assert!(
+            sent_at.elapsed() < Duration::from_millis(INVOCATION_MS),
             "{operation}"
         );
+        world.dynamo.is_mended();
+        world.sqs.is_mended();
+        world.clock.advance(HAND_OVER_MS);
+        assert_eq!(
+            world.send(&created("e-1")).await.status(),
+            "accepted",
+            "{operation}"
+        );
+        assert_eq!(world.messages().len(), 1, "{operation}");
     }
 }
 

@@ -1,29 +1,23 @@
 //! What the function logs, and above all what it does not.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tracing_subscriber::fmt::MakeWriter;
+use std::sync::Once;
 
 use crate::line::Fault;
 use crate::post::{self, Post, created, event};
 use crate::world::World;
 
-#[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
+thread_local! {
+    /// What was logged on this thread, which is one test's.
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Write for Lines {
+struct OfThisThread;
+
+impl Write for OfThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -32,33 +26,32 @@ impl Write for Lines {
     }
 }
 
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+/// Starts the one log of the process, before anything is logged. A log of one test alone would not do: whether a line of
+/// code logs at all is remembered for the whole process.
+pub(crate) fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(|| OfThisThread)
+            .init();
+    });
 }
 
-fn logged() -> (Lines, tracing::subscriber::DefaultGuard) {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-        .with_writer(lines.clone())
-        .finish();
-    (lines, tracing::subscriber::set_default(subscriber))
+/// What this test has logged since it last asked.
+fn logged() -> String {
+    String::from_utf8_lossy(&LINES.take()).into_owned()
 }
 
 #[tokio::test]
 async fn a_reused_event_id_is_logged_as_an_error_with_its_metric() {
     let world = World::new().await;
     world.send(&created("e-1")).await;
-    let (lines, _guard) = logged();
+    logged();
     let other = Post::zendesk(event("ticket.created", "e-1", "5159").to_string());
     world.send(&other).await;
-    let text = lines.text();
+    let text = logged();
     let line = text
         .lines()
         .find(|line| line.contains("\"ERROR\""))
@@ -70,7 +63,7 @@ async fn a_reused_event_id_is_logged_as_an_error_with_its_metric() {
 #[tokio::test]
 async fn no_log_line_has_a_word_of_the_body_or_of_a_header() {
     let world = World::new().await;
-    let (lines, _guard) = logged();
+    logged();
     let mut body = event("ticket.created", "e-1", "5158");
     body["detail"]["subject"] = "sentinel-word".into();
     let good = Post::zendesk(body.to_string()).with("x-customer", "sentinel-word");
@@ -95,7 +88,7 @@ async fn no_log_line_has_a_word_of_the_body_or_of_a_header() {
     world.send(&created("e-3")).await;
     world.dynamo.breaks("PutItem", Fault::Refuses);
     world.send(&good).await;
-    let text = lines.text();
+    let text = logged();
     assert!(text.lines().count() >= posts.len() + 2, "{text}");
     for secret in [
         "entinel-word",

@@ -24,7 +24,7 @@ use crate::post::Post;
 pub(crate) const NOW_MS: u64 = 1_768_471_200_000;
 
 /// How long an invocation may take.
-const INVOCATION_MS: u64 = 10_000;
+pub(crate) const INVOCATION_MS: u64 = 10_000;
 
 /// The hand-over lease.
 pub(crate) const HAND_OVER_MS: u64 = 30_000;
@@ -92,6 +92,7 @@ impl Transport for Nobody {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        crate::log::start();
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let store = EmbeddedDynamo::memory_at(Arc::clone(&clock) as Arc<dyn Clock>).expect("a store");
         let tables = store.client();
