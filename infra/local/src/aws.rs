@@ -16,7 +16,7 @@ use bytes::Bytes;
 use ratchet_guard::clock::Clock;
 use ratchet_guard::embedded::{EmbeddedDynamo, EmbeddedError, Snapshot};
 
-use crate::sqs::{Sqs, State};
+use crate::sqs::{BASE_URL, Sqs, State};
 
 pub use call::{Call, Service};
 pub use connector::Link;
@@ -118,6 +118,8 @@ pub trait Choke: Send + Sync + std::fmt::Debug {
 #[derive(Debug, Clone)]
 pub struct Next {
     aws: Aws,
+    /// What queue URLs in the answer begin with.
+    base_url: Arc<str>,
     target: Arc<str>,
     body: Bytes,
 }
@@ -126,14 +128,28 @@ impl Next {
     /// Has the service do it now.
     #[must_use]
     pub fn apply(&self) -> Reply {
-        self.aws.answer(&self.target, &self.body)
+        self.aws.answer_at(&self.base_url, &self.target, &self.body)
     }
 
     /// Has the service do something else in its place: another operation of the same service, another body.
     #[must_use]
     pub fn apply_as(&self, operation: &str, body: &[u8]) -> Reply {
         let (prefix, _) = self.target.rsplit_once('.').unwrap_or_default();
-        self.aws.answer(&format!("{prefix}.{operation}"), body)
+        self.aws
+            .answer_at(&self.base_url, &format!("{prefix}.{operation}"), body)
+    }
+
+    /// The request as a choke sees it, if it is for a service here; `sdk_request` is the SDK's header of that name.
+    pub(crate) fn call(&self, sdk_request: Option<&str>) -> Option<Call> {
+        let service = Service::of_target(&self.target)?;
+        let (_, operation) = self.target.split_once('.')?;
+        let body = self.body.clone();
+        Some(Call {
+            service,
+            operation: operation.to_owned(),
+            attempt: call::attempt(sdk_request),
+            body,
+        })
     }
 }
 
@@ -210,8 +226,14 @@ impl Aws {
     /// Answers one request of the wire protocol, by the service that `target` names.
     #[must_use]
     pub fn answer(&self, target: &str, body: &[u8]) -> Reply {
+        self.answer_at(BASE_URL, target, body)
+    }
+
+    /// As [`Self::answer`], with queue URLs that begin with `base_url`.
+    #[must_use]
+    pub fn answer_at(&self, base_url: &str, target: &str, body: &[u8]) -> Reply {
         match Service::of_target(target) {
-            Some(Service::Sqs) => self.sqs.answer(target, body),
+            Some(Service::Sqs) => self.sqs.answer_at(base_url, target, body),
             Some(Service::DynamoDb) => {
                 let (status, body) = self.dynamo.answer(target, body);
                 Reply {
@@ -225,6 +247,15 @@ impl Aws {
                 query_error: None,
                 body: r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_owned(),
             },
+        }
+    }
+
+    pub(crate) fn next(&self, base_url: &str, target: &str, body: Bytes) -> Next {
+        Next {
+            aws: self.clone(),
+            base_url: base_url.into(),
+            target: target.into(),
+            body,
         }
     }
 

@@ -90,3 +90,13 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+/// From `attempt=2; max=3`.
+pub(super) fn attempt(sdk_request: Option<&str>) -> u32 {
+    let parts = sdk_request.unwrap_or_default().split(';');
+    let attempts = parts.filter_map(|part| part.trim().strip_prefix("attempt="));
+    attempts
+        .filter_map(|number| number.parse().ok())
+        .next()
+        .unwrap_or(1)
+}

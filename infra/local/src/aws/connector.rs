@@ -21,7 +21,8 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use ratchet_guard::embedded::{InstantSleep, REGION};
 
-use super::{Aws, Broken, Call, Choke, Next, Reply, Service};
+use super::{Aws, Broken, Call, Choke, Next, Reply};
+use crate::sqs::BASE_URL;
 
 /// Where in-process clients believe the services to be; nothing resolves it.
 const ENDPOINT: &str = "http://aws.invalid";
@@ -132,22 +133,11 @@ impl Connector {
 
     fn seen(&self, request: &HttpRequest) -> Result<(Call, Next), ConnectorError> {
         let (target, body) = parts(request)?;
-        let service = Service::of_target(target).ok_or_else(|| refused("no service here has this target"))?;
-        let (_, operation) = target.split_once('.').unwrap_or_default();
-        let body = Bytes::copy_from_slice(body);
-        let call = Call {
-            service,
-            operation: operation.to_owned(),
-            attempt: attempt(request),
-            body: body.clone(),
-        };
+        let next = self.aws.next(BASE_URL, target, Bytes::copy_from_slice(body));
+        let call = next.call(request.headers().get("amz-sdk-request"));
         Ok((
-            call,
-            Next {
-                aws: self.aws.clone(),
-                target: target.into(),
-                body,
-            },
+            call.ok_or_else(|| refused("no service here has this target"))?,
+            next,
         ))
     }
 }
@@ -160,18 +150,6 @@ fn parts(request: &HttpRequest) -> Result<(&str, &[u8]), ConnectorError> {
         .bytes()
         .ok_or_else(|| refused("request body is a stream"))?;
     Ok((target, body))
-}
-
-/// From `amz-sdk-request: attempt=2; max=3`.
-fn attempt(request: &HttpRequest) -> u32 {
-    let header = request.headers().get("amz-sdk-request").unwrap_or_default();
-    let attempts = header
-        .split(';')
-        .filter_map(|part| part.trim().strip_prefix("attempt="));
-    attempts
-        .filter_map(|number| number.parse().ok())
-        .next()
-        .unwrap_or(1)
 }
 
 fn refused(why: &'static str) -> ConnectorError {

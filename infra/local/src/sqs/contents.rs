@@ -100,7 +100,7 @@ pub(super) fn measured(body: &str, attributes: &Attributes) -> Result<usize, Ref
     Ok(bytes)
 }
 
-/// Characters that a body may hold. Source: SQS API reference, SendMessage.
+/// Characters that a body may hold. Source: SQS API reference, `SendMessage`.
 fn allowed(found: char) -> bool {
     matches!(found, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }

@@ -199,13 +199,23 @@ impl State {
         now_ms: Millis,
         request: &Settle,
     ) -> Result<Value, Refusal> {
+        let handle = request.receipt_handle.as_deref();
+        self.delete_by(
+            queue,
+            now_ms,
+            handle.ok_or_else(|| Refusal::missing("ReceiptHandle"))?,
+        )?;
+        Ok(json!({}))
+    }
+
+    pub(super) fn delete_by(&mut self, queue: &str, now_ms: Millis, handle: &str) -> Result<(), Refusal> {
         let honoured = self.stale_receipts == StaleReceipts::Honoured;
-        let receipt = request.receipt(queue)?;
+        let receipt = Receipt::read(handle, queue)?;
         let queue = self.queue(queue, now_ms)?;
         if queue.find(&receipt).is_some_and(|(_, latest)| latest || honoured) {
             queue.messages.remove(&receipt.at());
         }
-        Ok(json!({}))
+        Ok(())
     }
 
     pub(super) fn change_visibility(
@@ -288,7 +298,7 @@ fn received(receipt: &Receipt, message: &Message, request: &Receive) -> Value {
     let mut printed = json!({
         "MessageId": message.id,
         "ReceiptHandle": receipt.print(),
-        "MD5OfBody": md5_hex(message.body.as_bytes()),
+        "MD5OfBody": message.md5_of_body(),
         "Body": message.body,
     });
     let wanted = |name: &str| {
@@ -298,22 +308,11 @@ fn received(receipt: &Receipt, message: &Message, request: &Receive) -> Value {
             .chain(&request.message_system_attribute_names);
         names.into_iter().any(|wanted| wanted == "All" || wanted == name)
     };
-    let first_received_ms = message.first_received_ms.unwrap_or_default();
-    let system: BTreeMap<&str, String> = [
-        ("SenderId", Some("AIDALOCAL".to_owned())),
-        ("SentTimestamp", Some(message.sent_ms.to_string())),
-        ("ApproximateReceiveCount", Some(message.receives.to_string())),
-        (
-            "ApproximateFirstReceiveTimestamp",
-            Some(first_received_ms.to_string()),
-        ),
-        ("AWSTraceHeader", message.trace_header.clone()),
-        ("DeadLetterQueueSourceArn", message.dead_from.clone()),
-        ("MessageGroupId", message.group.clone()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.filter(|_| wanted(name)).map(|value| (name, value)))
-    .collect();
+    let system: BTreeMap<&str, String> = message
+        .system_attributes()
+        .into_iter()
+        .filter(|(name, _)| wanted(name))
+        .collect();
     if !system.is_empty() {
         insert(&mut printed, "Attributes", Some(system));
     }

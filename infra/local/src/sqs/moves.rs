@@ -12,7 +12,7 @@ use super::state::{State, arn, name_of};
 /// Fastest move, in messages a second; also the speed where none is asked for. Source: SQS quotas.
 const RATE_MAX: u32 = 500;
 
-/// Tasks of one source that are remembered and listed. Source: SQS API reference, ListMessageMoveTasks.
+/// Tasks of one source that are remembered and listed. Source: SQS API reference, `ListMessageMoveTasks`.
 const LISTED_MAX: usize = 10;
 
 /// Where a move stands.
@@ -231,7 +231,7 @@ impl State {
     fn run_move(&mut self, task: &mut MoveTask, now_ms: Millis) {
         loop {
             let Ok(source) = self.queue(&task.source, now_ms) else {
-                return task.end(MoveStatus::Failed, Some(Code::NonExistentQueue.query_name()));
+                return task.end(MoveStatus::Failed, Some(&Code::NonExistentQueue.query_name()));
             };
             let mut left = source.messages.range(..=task.id).peekable();
             if left.peek().is_none() {
@@ -249,7 +249,7 @@ impl State {
                 return task.end(MoveStatus::Failed, Some("CouldNotDetermineMessageSource"));
             };
             if !self.queues.contains_key(&destination) {
-                return task.end(MoveStatus::Failed, Some(Code::NonExistentQueue.query_name()));
+                return task.end(MoveStatus::Failed, Some(&Code::NonExistentQueue.query_name()));
             }
             self.move_one(&task.source, at, &destination, now_ms);
             task.moved += 1;

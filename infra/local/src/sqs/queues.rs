@@ -10,7 +10,7 @@ use super::refusal::{Code, Refusal};
 use super::settings::{Settings, unknown};
 use super::state::{Queue, State, arn, name_of};
 
-/// Least time between two purges of a queue. Source: SQS API reference, PurgeQueue.
+/// Least time between two purges of a queue. Source: SQS API reference, `PurgeQueue`.
 const PURGE_EVERY_MS: Millis = 60_000;
 
 /// Attributes that are counted or noted, not set.

@@ -27,86 +27,66 @@ pub(crate) enum Code {
     Serialization,
 }
 
+/// Namespace of the shapes that the service's model names.
+const MODELLED: &str = "com.amazonaws.sqs#";
+
+/// Namespace of the shapes that every service of this protocol shares.
+const SHARED: &str = "com.amazon.coral.service#";
+
+/// What the query protocol put before some of its codes.
+const QUERY: &str = "AWS.SimpleQueueService.";
+
 impl Code {
-    /// The JSON protocol's shape, and the query protocol's code.
-    fn names(self) -> (&'static str, &'static str) {
+    /// The JSON protocol's shape: namespace and name.
+    fn shape(self) -> (&'static str, &'static str) {
         match self {
-            Self::NonExistentQueue => (
-                "com.amazonaws.sqs#QueueDoesNotExist",
-                "AWS.SimpleQueueService.NonExistentQueue",
-            ),
-            Self::QueueAlreadyExists => ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
-            Self::InvalidParameterValue => (
-                "com.amazon.coral.service#InvalidParameterValueException",
-                "InvalidParameterValue",
-            ),
-            Self::MissingParameter => (
-                "com.amazon.coral.service#MissingRequiredParameterException",
-                "MissingParameter",
-            ),
-            Self::InvalidAttributeName => ("com.amazonaws.sqs#InvalidAttributeName", "InvalidAttributeName"),
-            Self::InvalidAttributeValue => {
-                ("com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue")
-            }
-            Self::ReceiptHandleIsInvalid => (
-                "com.amazonaws.sqs#ReceiptHandleIsInvalid",
-                "ReceiptHandleIsInvalid",
-            ),
-            Self::MessageNotInflight => (
-                "com.amazonaws.sqs#MessageNotInflight",
-                "AWS.SimpleQueueService.MessageNotInflight",
-            ),
-            Self::InvalidMessageContents => (
-                "com.amazonaws.sqs#InvalidMessageContents",
-                "InvalidMessageContents",
-            ),
-            Self::OverLimit => ("com.amazonaws.sqs#OverLimit", "OverLimit"),
-            Self::EmptyBatchRequest => (
-                "com.amazonaws.sqs#EmptyBatchRequest",
-                "AWS.SimpleQueueService.EmptyBatchRequest",
-            ),
-            Self::TooManyEntriesInBatchRequest => (
-                "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
-                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-            ),
-            Self::BatchEntryIdsNotDistinct => (
-                "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
-                "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-            ),
-            Self::BatchRequestTooLong => (
-                "com.amazonaws.sqs#BatchRequestTooLong",
-                "AWS.SimpleQueueService.BatchRequestTooLong",
-            ),
-            Self::InvalidBatchEntryId => (
-                "com.amazonaws.sqs#InvalidBatchEntryId",
-                "AWS.SimpleQueueService.InvalidBatchEntryId",
-            ),
-            Self::PurgeQueueInProgress => (
-                "com.amazonaws.sqs#PurgeQueueInProgress",
-                "AWS.SimpleQueueService.PurgeQueueInProgress",
-            ),
-            Self::ResourceNotFound => (
-                "com.amazonaws.sqs#ResourceNotFoundException",
-                "ResourceNotFoundException",
-            ),
-            Self::UnsupportedOperation => (
-                "com.amazonaws.sqs#UnsupportedOperation",
-                "AWS.SimpleQueueService.UnsupportedOperation",
-            ),
-            Self::UnknownOperation => (
-                "com.amazon.coral.service#UnknownOperationException",
-                "InvalidAction",
-            ),
-            Self::Serialization => (
-                "com.amazon.coral.service#SerializationException",
-                "SerializationException",
-            ),
+            Self::NonExistentQueue => (MODELLED, "QueueDoesNotExist"),
+            Self::QueueAlreadyExists => (MODELLED, "QueueNameExists"),
+            Self::InvalidAttributeName => (MODELLED, "InvalidAttributeName"),
+            Self::InvalidAttributeValue => (MODELLED, "InvalidAttributeValue"),
+            Self::ReceiptHandleIsInvalid => (MODELLED, "ReceiptHandleIsInvalid"),
+            Self::MessageNotInflight => (MODELLED, "MessageNotInflight"),
+            Self::InvalidMessageContents => (MODELLED, "InvalidMessageContents"),
+            Self::OverLimit => (MODELLED, "OverLimit"),
+            Self::EmptyBatchRequest => (MODELLED, "EmptyBatchRequest"),
+            Self::TooManyEntriesInBatchRequest => (MODELLED, "TooManyEntriesInBatchRequest"),
+            Self::BatchEntryIdsNotDistinct => (MODELLED, "BatchEntryIdsNotDistinct"),
+            Self::BatchRequestTooLong => (MODELLED, "BatchRequestTooLong"),
+            Self::InvalidBatchEntryId => (MODELLED, "InvalidBatchEntryId"),
+            Self::PurgeQueueInProgress => (MODELLED, "PurgeQueueInProgress"),
+            Self::ResourceNotFound => (MODELLED, "ResourceNotFoundException"),
+            Self::UnsupportedOperation => (MODELLED, "UnsupportedOperation"),
+            Self::InvalidParameterValue => (SHARED, "InvalidParameterValueException"),
+            Self::MissingParameter => (SHARED, "MissingRequiredParameterException"),
+            Self::UnknownOperation => (SHARED, "UnknownOperationException"),
+            Self::Serialization => (SHARED, "SerializationException"),
         }
     }
 
     /// As entries of a failed batch and the query protocol's header name it.
-    pub(crate) fn query_name(self) -> &'static str {
-        self.names().1
+    pub(crate) fn query_name(self) -> String {
+        match self {
+            Self::NonExistentQueue => format!("{QUERY}NonExistentQueue"),
+            Self::MessageNotInflight
+            | Self::EmptyBatchRequest
+            | Self::TooManyEntriesInBatchRequest
+            | Self::BatchEntryIdsNotDistinct
+            | Self::BatchRequestTooLong
+            | Self::InvalidBatchEntryId
+            | Self::PurgeQueueInProgress
+            | Self::UnsupportedOperation => format!("{QUERY}{}", self.shape().1),
+            Self::QueueAlreadyExists => "QueueAlreadyExists".to_owned(),
+            Self::InvalidParameterValue => "InvalidParameterValue".to_owned(),
+            Self::MissingParameter => "MissingParameter".to_owned(),
+            Self::UnknownOperation => "InvalidAction".to_owned(),
+            Self::InvalidAttributeName
+            | Self::InvalidAttributeValue
+            | Self::ReceiptHandleIsInvalid
+            | Self::InvalidMessageContents
+            | Self::OverLimit
+            | Self::ResourceNotFound
+            | Self::Serialization => self.shape().1.to_owned(),
+        }
     }
 }
 
@@ -139,7 +119,8 @@ impl Refusal {
     }
 
     pub(crate) fn body(&self) -> String {
-        json!({ "__type": self.code.names().0, "message": self.message }).to_string()
+        let (namespace, name) = self.code.shape();
+        json!({ "__type": format!("{namespace}{name}"), "message": self.message }).to_string()
     }
 
     /// The value of the header that carries the query protocol's code.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ratchet_guard::clock::Millis;
 use serde::{Deserialize, Serialize};
 
-use super::contents::{Attributes, md5_hex};
+use super::contents::{Attributes, md5_hex, md5_of_attributes};
 use super::moves::MoveTask;
 use super::refusal::{Code, Refusal};
 use super::settings::Settings;
@@ -55,6 +55,42 @@ pub struct Message {
     pub visible_ms: Millis,
     /// The queue that gave it up, as an ARN.
     pub dead_from: Option<String>,
+}
+
+impl Message {
+    /// The digest of the body, in hex.
+    #[must_use]
+    pub fn md5_of_body(&self) -> String {
+        md5_hex(self.body.as_bytes())
+    }
+
+    /// The digest of the attributes, in hex; none without attributes.
+    #[must_use]
+    pub fn md5_of_attributes(&self) -> Option<String> {
+        md5_of_attributes(&self.attributes)
+    }
+
+    /// What the service notes about a message that was received, by the service's names.
+    #[must_use]
+    pub fn system_attributes(&self) -> BTreeMap<&'static str, String> {
+        let first_received_ms = self.first_received_ms.unwrap_or_default();
+        let values = [
+            ("SenderId", Some("AIDALOCAL".to_owned())),
+            ("SentTimestamp", Some(self.sent_ms.to_string())),
+            ("ApproximateReceiveCount", Some(self.receives.to_string())),
+            (
+                "ApproximateFirstReceiveTimestamp",
+                Some(first_received_ms.to_string()),
+            ),
+            ("AWSTraceHeader", self.trace_header.clone()),
+            ("DeadLetterQueueSourceArn", self.dead_from.clone()),
+            ("MessageGroupId", self.group.clone()),
+        ];
+        values
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
 }
 
 /// One queue.
