@@ -2,8 +2,9 @@
 //! somebody consumes it.
 //!
 //! **Shape** of an event row: key `event` (S); `body_hash` (S); `subject` (S); `stage`, `message` (S, what a sweep sends
-//! again); `attempt_id` (S, of the last write); `received_at`, `hand_over_until` (N, ms); `consumed_at` (N, ms, absent
-//! until a stage has the work on record); `ttl` (N, s); `unfinished`, `due_at` (the sparse index, absent once consumed).
+//! again); `attempt_id` (S, of the last write); `received_at`, `hand_over_until` (N, ms); `resend_at`, `resent_of` (N, ms:
+//! no sweep sends it before the first, as long as the second is its due time); `consumed_at` (N, ms, absent until a stage
+//! has the work on record); `ttl` (N, s); `unfinished`, `due_at` (the sparse index, absent once consumed).
 //! **Lifetime**: `ttl`, which outlives the last redelivery of its source; conditions compare it themselves.
 
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub struct Waiting {
     pub due_at: Millis,
     /// When it came in, ms.
     pub received_at: Millis,
+    /// A sweep has sent the message since then; none need send it before, ms.
+    pub resend_at: Option<Millis>,
 }
 
 /// The events' table, for a stage that consumes what was handed over.
@@ -114,6 +117,63 @@ impl Events {
             // Lost: it was consumed before, perhaps by the first send of this very write.
             Write::Applied(_) | Write::Lost(_) => Ok(()),
         }
+    }
+
+    /// Events of one shard whose hand-over lease ended before `due_until` and that nobody has consumed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waiting(
+        &self,
+        shard: u64,
+        due_until: Millis,
+        start: Option<Item>,
+    ) -> Result<(Vec<Waiting>, Option<Item>), StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(UNFINISHED_INDEX)
+            .key_condition_expression("unfinished = :partition AND due_at <= :due")
+            .set_expression_attribute_values(values([
+                (":partition", text(Unfinished::Event.partition(shard))),
+                (":due", number(due_until)),
+            ]))
+            .set_exclusive_start_key(start)
+            .limit(100)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("Query", &error))?;
+        let waiting = output.items().iter().filter_map(waiting).collect();
+        Ok((waiting, output.last_evaluated_key))
+    }
+
+    /// Notes that a sweep hands this event over again now, and that none need do so before `next_ms`.
+    /// Its hand-over lease stays as it ended: a redelivery by its source may hand it over as well.
+    /// False when it is consumed, handed over anew, or another sweep has just sent it.
+    ///
+    /// Note first and send then: a crash between the two costs a wait until `next_ms`, never the event.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn nudge(&self, event: &Waiting, next_ms: Millis) -> Result<bool, StoreError> {
+        let attempt_id = self.ids.fresh();
+        let answer = self
+            .update(
+                &event.key,
+                "hand_over_until = :until AND hand_over_until <= :now AND attribute_not_exists(consumed_at) \
+                AND (attribute_not_exists(resent_of) OR resent_of <> :until OR resend_at <= :now)",
+            )
+            .update_expression("SET resend_at = :next, resent_of = :until, attempt_id = :attempt")
+            .set_expression_attribute_values(values([
+                (":until", number(event.due_at)),
+                (":now", number(self.clock.now_ms())),
+                (":next", number(next_ms)),
+                (":attempt", text(&attempt_id)),
+            ]))
+            .send()
+            .await;
+        Ok(written(update_answer(answer)?, &attempt_id))
     }
 
     fn update(
@@ -290,7 +350,7 @@ impl Intake {
         }
     }
 
-    /// Events of one shard whose hand-over lease ended before `due_until` and that nobody has consumed.
+    /// See [`Events::waiting`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -300,34 +360,19 @@ impl Intake {
         due_until: Millis,
         start: Option<Item>,
     ) -> Result<(Vec<Waiting>, Option<Item>), StoreError> {
-        let output = self
-            .events
-            .client
-            .query()
-            .table_name(&*self.events.table)
-            .index_name(UNFINISHED_INDEX)
-            .key_condition_expression("unfinished = :partition AND due_at <= :due")
-            .set_expression_attribute_values(values([
-                (":partition", text(Unfinished::Event.partition(shard))),
-                (":due", number(due_until)),
-            ]))
-            .set_exclusive_start_key(start)
-            .limit(100)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("Query", &error))?;
-        let waiting = output.items().iter().filter_map(waiting).collect();
-        Ok((waiting, output.last_evaluated_key))
+        self.events.waiting(shard, due_until, start).await
     }
 }
 
 fn waiting(item: &Item) -> Option<Waiting> {
+    let sent_for = get_number(item, "resent_of");
     Some(Waiting {
         key: get_text(item, "event")?.to_owned(),
         stage: get_text(item, "stage")?.to_owned(),
         message: get_text(item, "message")?.to_owned(),
         due_at: get_number(item, "hand_over_until")?,
         received_at: get_number(item, "received_at")?,
+        resend_at: get_number(item, "resend_at").filter(|_| sent_for == get_number(item, "hand_over_until")),
     })
 }
 

@@ -7,6 +7,7 @@ mod fenced;
 mod park;
 mod read;
 mod release;
+mod resend;
 mod seal;
 mod size;
 mod together;

@@ -19,6 +19,7 @@
 //! | `stage`, `message` | S | what a sweep sends again |
 //! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms |
 //! | `unfinished`, `due_at` | S, N | key of the sparse index, only while somebody should look |
+//! | `resend_at`, `resent_of` | N, S | ms; no sweep sends the message before, while the fence and due time are these |
 //!
 //! **Lifetime**: for ever. **Index** `unfinished`: partition `unfinished` = [`Unfinished`] and a shard, as `claimed#3`,
 //! sort `due_at`; it holds what is not finished, so reading it costs what is stuck.
@@ -113,6 +114,8 @@ pub struct Record {
     pub settled_at: Option<Millis>,
     /// When somebody should look, ms; none when finished.
     pub due_at: Option<Millis>,
+    /// A sweep has sent the message since the row was last written by a stage; none need send it before, ms.
+    pub resend_at: Option<Millis>,
 }
 
 impl Record {
@@ -120,6 +123,7 @@ impl Record {
     pub(crate) fn of(item: &Item) -> Option<Self> {
         let word = |name: &str| get_text(item, name).map(str::to_owned);
         let count = |name: &str| get_number(item, name);
+        let sent_for = resent_of(count("fence").unwrap_or(0), count("due_at").unwrap_or(0));
         Some(Self {
             key: WorkKey::new(word("subject")?, word("step")?),
             state: State::from_word(get_text(item, "state")?)?,
@@ -142,6 +146,7 @@ impl Record {
             claimed_at: count("claimed_at").unwrap_or(0),
             settled_at: count("settled_at"),
             due_at: count("due_at"),
+            resend_at: count("resend_at").filter(|_| get_text(item, "resent_of") == Some(&sent_for)),
         })
     }
 
@@ -162,6 +167,11 @@ pub(crate) fn read_body<T: DeserializeOwned>(key: &WorkKey, body: &str) -> Resul
         line: error.line(),
         column: error.column(),
     })
+}
+
+/// What a sweep's note counts for: one fence and one due time.
+pub(crate) fn resent_of(fence: u64, due_at: Millis) -> String {
+    format!("{fence}@{due_at}")
 }
 
 /// The index partition of a row in that state.

@@ -161,6 +161,7 @@ impl Ledger {
     }
 
     /// Records a message that nobody can work on, whole, with its reason; the same message is recorded once.
+    /// One that was let go again ([`Ledger::resume`], [`Ledger::retire_message`]) and failed again is parked again.
     ///
     /// **Shape**: subject `poison#<stage>`, step SHA-256 of the message. **Lifetime**: for ever.
     ///
@@ -198,7 +199,11 @@ impl Ledger {
             .put_item()
             .table_name(&*self.shared.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(subject)")
+            .condition_expression(
+                "attribute_not_exists(subject) OR #state = :sealed OR attribute_exists(resume_at)",
+            )
+            .set_expression_attribute_names(names([("#state", "state")]))
+            .set_expression_attribute_values(values([(":sealed", text(State::Sealed.as_str()))]))
             .send()
             .await;
         match put_answer(answer)? {

@@ -197,6 +197,7 @@ async fn event_that_nobody_redelivers_is_found_by_the_sweep() {
         message: event().message,
         due_at: NOW + HAND_OVER_MS,
         received_at: NOW,
+        resend_at: None,
     };
     assert_eq!(found, [expected]);
     let taken = world.intake().take_over(&found[0].key, found[0].due_at).await;

@@ -16,6 +16,7 @@ mod provider;
 mod recover;
 mod resend;
 mod size;
+mod sweep;
 mod wire;
 mod world;
 mod writes;
