@@ -10,6 +10,7 @@ pub mod edits;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod park;
 pub mod patch;
 pub mod period;
 pub mod redact;
