@@ -1,0 +1,140 @@
+//! What a crash, a lost message or a cap leaves behind is put right, and put right once.
+
+use anyhow::Result;
+use ratchet_domain::stage::Stage;
+use ratchet_guard::State;
+use serde_json::json;
+
+use crate::world::{MINUTE_MS, World};
+
+#[tokio::test]
+async fn event_whose_message_was_lost_is_handed_over_again_and_decided() -> Result<()> {
+    let world = World::new().await?;
+    world.open("acme", 0, 5101).await?;
+    world.lose(Stage::Extract);
+    assert_eq!(world.tick().await?.events, 0, "its hand-over is not over");
+
+    world.clock.advance(MINUTE_MS);
+    assert_eq!(world.tick().await?.events, 1);
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
+
+    world.clock.advance(5 * MINUTE_MS);
+    let summary = world.tick().await?;
+    assert_eq!((summary.events, summary.claims, summary.waiting), (0, 0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn crash_between_the_note_and_the_send_is_healed_by_the_next_sweep() -> Result<()> {
+    let world = World::new().await?;
+    world.open("acme", 0, 5101).await?;
+    world.lose(Stage::Extract);
+    world.clock.advance(MINUTE_MS);
+    world
+        .tap
+        .crash_before(|call| call.operation.starts_with("SendMessage"));
+    assert!(world.tick().await.is_err(), "it crashes");
+    assert!(world.queued(Stage::Extract).is_empty());
+
+    world.clock.advance(5 * MINUTE_MS);
+    assert_eq!(world.tick().await?.events, 1);
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
+    let dead = world.ledger()?.life("trigger#schedule").await?;
+    assert_eq!(dead.len(), 2);
+    assert!(
+        dead.iter().all(|trigger| trigger.state == State::Sealed),
+        "the trigger that died is closed"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn crash_before_the_note_is_healed_by_the_next_sweep() -> Result<()> {
+    let world = World::new().await?;
+    world.open("acme", 0, 5101).await?;
+    world.lose(Stage::Extract);
+    world.clock.advance(MINUTE_MS);
+    world.tap.crash_before(|call| call.operation == "UpdateItem");
+    assert!(world.tick().await.is_err(), "it crashes");
+    world.clock.advance(5 * MINUTE_MS);
+    assert_eq!(world.tick().await?.events, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn work_of_a_killed_function_is_done_before_its_message_is_visible_again() -> Result<()> {
+    let world = World::new().await?;
+    world.open("acme", 0, 5101).await?;
+    world
+        .tap
+        .crash_before(|call| call.operation == "TransactWriteItems");
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5101).await?, [0, 0, 0]);
+
+    world.clock.advance(10 * MINUTE_MS);
+    assert_eq!(world.tick().await?.claims, 1);
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
+
+    world.clock.advance(40 * MINUTE_MS);
+    assert_eq!(
+        world.queued(Stage::Extract).len(),
+        1,
+        "the killed function's message is back"
+    );
+    world.drain().await?;
+    assert_eq!(
+        world.effects("acme", 5101).await?,
+        [1, 1, 1],
+        "and changes nothing"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn backlog_gets_a_few_messages_more_and_not_one_every_sweep() -> Result<()> {
+    let world = World::new().await?;
+    world.open("acme", 0, 5101).await?;
+    for _ in 0..12 * 12 {
+        world.clock.advance(5 * MINUTE_MS);
+        world.tick().await?;
+    }
+    let queued = world.queued(Stage::Extract).len();
+    assert!(
+        (3..=12).contains(&queued),
+        "half a day behind, and {queued} messages"
+    );
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn bug_at_its_cap_goes_on_once_the_cap_is_raised() -> Result<()> {
+    let world = World::new().await?;
+    world.put_settings("acme", json!({ "mapped_bug_cap": 1 })).await?;
+    world.open("acme", 0, 5101).await?;
+    world.drain().await?;
+    world.open("acme", 1, 5102).await?;
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
+    assert!(!world.life("acme", 5102).await?.contains_key("bill"), "it waits");
+    assert_eq!(world.tick().await?.waiting, 0, "its time has not come");
+
+    // The cap stands: it is looked at again, and waits again.
+    world.clock.advance(12 * 60 * MINUTE_MS);
+    assert_eq!(world.tick().await?.waiting, 1);
+    world.drain().await?;
+    assert!(!world.life("acme", 5102).await?.contains_key("bill"));
+
+    world.put_settings("acme", json!({ "mapped_bug_cap": 2 })).await?;
+    world.clock.advance(12 * 60 * MINUTE_MS);
+    assert_eq!(world.tick().await?.waiting, 1);
+    world.drain().await?;
+    assert_eq!(world.effects("acme", 5102).await?, [1, 2, 1]);
+    world.clock.advance(MINUTE_MS);
+    assert_eq!(world.tick().await?.waiting, 0);
+    Ok(())
+}
