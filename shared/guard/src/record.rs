@@ -10,14 +10,14 @@
 //! | `clean_fence` | N | no attempt up to this fence can have sent anything |
 //! | `attempt_id` | S | of the last write, so that its resend is known |
 //! | `lease_until` | N | ms; a claim may follow then |
-//! | `attempts` | N | claims since the work was first seen or resumed |
+//! | `attempts` | N | claims since the work was first seen or resumed; absent for the first |
 //! | `content`, `intent` | S | hash of the inputs; what is sent |
 //! | `body`, `external_id` | S | the result; the provider's id of it |
 //! | `reason`, `detail` | S | why it is parked; the last fault |
 //! | `resume_at` | N | ms; a parked row may be claimed again then |
 //! | `resumed_at` | N | ms; when somebody last let it be claimed again |
 //! | `stage`, `message` | S | what a sweep sends again |
-//! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms |
+//! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms; `claimed_at` is absent for the first claim |
 //! | `unfinished`, `due_at` | S, N | key of the sparse index, only while somebody should look |
 //! | `resend_at`, `resent_of` | N, S | ms; no sweep sends the message before, while the fence and due time are these |
 //!
@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::clock::Millis;
 use crate::error::StageError;
 use crate::store::{Item, get_number, get_text};
-use crate::work::{WorkKey, hash};
+use crate::work::{WorkKey, digest};
 
 /// Name of the sparse index of the ledger and of the events.
 pub const UNFINISHED_INDEX: &str = "unfinished";
@@ -123,14 +123,16 @@ impl Record {
     pub(crate) fn of(item: &Item) -> Option<Self> {
         let word = |name: &str| get_text(item, name).map(str::to_owned);
         let count = |name: &str| get_number(item, name);
-        let sent_for = resent_of(count("fence").unwrap_or(0), count("due_at").unwrap_or(0));
+        let fence = count("fence").unwrap_or(0);
+        let first_claimed_at = count("first_claimed_at").unwrap_or(0);
+        let sent_for = resent_of(fence, count("due_at").unwrap_or(0));
         Some(Self {
             key: WorkKey::new(word("subject")?, word("step")?),
             state: State::from_word(get_text(item, "state")?)?,
-            fence: count("fence").unwrap_or(0),
+            fence,
             clean_fence: count("clean_fence").unwrap_or(0),
             lease_until: count("lease_until").unwrap_or(0),
-            attempts: count("attempts").unwrap_or(0),
+            attempts: count("attempts").unwrap_or_else(|| fence.min(1)),
             attempt_id: word("attempt_id").unwrap_or_default(),
             content: word("content").unwrap_or_default(),
             intent: word("intent").unwrap_or_default(),
@@ -142,8 +144,8 @@ impl Record {
             resumed_at: count("resumed_at"),
             stage: word("stage").unwrap_or_default(),
             message: word("message").unwrap_or_default(),
-            first_claimed_at: count("first_claimed_at").unwrap_or(0),
-            claimed_at: count("claimed_at").unwrap_or(0),
+            first_claimed_at,
+            claimed_at: count("claimed_at").unwrap_or(first_claimed_at),
             settled_at: count("settled_at"),
             due_at: count("due_at"),
             resend_at: count("resend_at").filter(|_| get_text(item, "resent_of") == Some(&sent_for)),
@@ -176,9 +178,8 @@ pub(crate) fn resent_of(fence: u64, due_at: Millis) -> String {
 
 /// The index partition of a row in that state.
 pub(crate) fn unfinished_partition(kind: Unfinished, subject: &str) -> String {
-    let digest = hash(&["shard", subject]);
-    let shard = u64::from_str_radix(digest.get(..4).unwrap_or("0"), 16).unwrap_or(0) % UNFINISHED_SHARDS;
-    kind.partition(shard)
+    let [high, low, ..] = digest(&["shard", subject]);
+    kind.partition(u64::from(u16::from_be_bytes([high, low])) % UNFINISHED_SHARDS)
 }
 
 /// Why a row stands in the sparse index.

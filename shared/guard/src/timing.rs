@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::clock::Millis;
-use crate::work::{WorkKey, hash};
+use crate::work::{WorkKey, digest};
 
 /// Durations and bounds, all from configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,8 @@ impl Timing {
             .backoff_ms_base
             .saturating_mul(1 << doublings)
             .min(self.backoff_ms_max);
-        let digest = hash(&["backoff", key.subject(), key.step(), &attempt.to_string()]);
-        let spread = u64::from_str_radix(digest.get(..8).unwrap_or("0"), 16).unwrap_or(0);
+        let [a, b, c, d, ..] = digest(&["backoff", key.subject(), key.step(), &attempt.to_string()]);
+        let spread = u64::from(u32::from_be_bytes([a, b, c, d]));
         let half = step / 2;
         half + spread % (step - half).max(1)
     }

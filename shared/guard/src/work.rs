@@ -40,12 +40,9 @@ impl WorkKey {
     /// The key that marks this work's effect at a provider.
     #[must_use]
     pub fn effect(&self) -> EffectKey {
-        EffectKey(
-            hash(&["effect", &self.subject, &self.step])
-                .chars()
-                .take(32)
-                .collect(),
-        )
+        let mut marker = hash(&["effect", &self.subject, &self.step]);
+        marker.truncate(32);
+        EffectKey(marker)
     }
 }
 
@@ -121,14 +118,19 @@ impl Work {
     }
 }
 
-/// SHA-256 over the parts, each preceded by its length as 8 big-endian bytes; lower-case hex.
-pub(crate) fn hash(parts: &[&str]) -> String {
+/// SHA-256 over the parts, each preceded by its length as 8 big-endian bytes.
+pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hex::encode(hasher.finalize())
+    hasher.finalize().into()
+}
+
+/// The digest of the parts in lower-case hex.
+pub(crate) fn hash(parts: &[&str]) -> String {
+    hex::encode(digest(parts))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The second move: claim the work, or be told what became of it.
 
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::size::{ROW_BYTES_MAX, check_work};
+use super::size::{check_work, room_beside};
 use super::{Ledger, Parked, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
 use crate::record::{Record, State, Unfinished, unfinished_partition};
-use crate::store::{Write, names, number, text, update_answer, values};
+use crate::store::{Item, Write, names, number, put_answer, text, update_answer, values};
 use crate::work::{EffectKey, Work, WorkKey};
 
 /// The right to act on one work, for as long as the lease lasts. Only the ledger makes one, and it settles once.
@@ -94,7 +94,8 @@ pub enum Decision {
 }
 
 impl Ledger {
-    /// Claims the work for this invocation: one conditional write, which raises the fence.
+    /// Claims the work for this invocation: one conditional write for new work, one failed write for work that is done,
+    /// waits or is held, and a failed one and another for work that an earlier attempt left.
     ///
     /// # Errors
     /// [`StageError::Busy`] while another attempt's lease lives; [`StageError::Conflict`] when the key is on record with
@@ -104,26 +105,86 @@ impl Ledger {
         check_work(work)?;
         let now_ms = self.now_ms();
         let (attempt_id, attempt) = self.fresh_id();
-        let lease_until = self.shared.timing.lease_until(self.deadline_ms);
+        // Write first, since most work is new; the row that stands in the way says all the rest.
+        let answer = self
+            .shared
+            .client
+            .put_item()
+            .table_name(&*self.shared.table)
+            .set_item(Some(self.first_row(work, now_ms, attempt)))
+            .condition_expression("attribute_not_exists(subject)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let mut found = match put_answer(answer)? {
+            Write::Applied(_) => return self.granted_first(work, now_ms).await,
+            Write::Lost(found) => readable(&work.key, found)?,
+        };
+        // A resend of a claim that had landed fails against its own write: the id on the row tells that it was us.
+        if found.attempt_id == attempt_id {
+            return self.granted(found).await;
+        }
+        for _ in 0..TAKE_OVERS_MAX {
+            let free = match judged(work, found, now_ms)? {
+                Judged::Settled(decision) => return Ok(decision),
+                Judged::Free(free) => free,
+            };
+            match self.take_over(work, &free, now_ms).await? {
+                Taken::Ours(record) => return self.granted(*record).await,
+                Taken::Changed(record) => found = *record,
+            }
+        }
+        Err(StageError::Busy {
+            key: work.key.clone(),
+            until_ms: found.lease_until,
+        })
+    }
+
+    /// The row of a first claim; `attempts` and `claimed_at` follow from the rest until there is a second one.
+    fn first_row(&self, work: &Work, now_ms: Millis, attempt: AttributeValue) -> Item {
+        let lease_until = number(self.lease_until());
+        Item::from([
+            ("subject".to_owned(), text(work.key.subject())),
+            ("step".to_owned(), text(work.key.step())),
+            ("state".to_owned(), text(State::Claimed.as_str())),
+            ("fence".to_owned(), number(1)),
+            ("attempt_id".to_owned(), attempt),
+            ("lease_until".to_owned(), lease_until.clone()),
+            ("content".to_owned(), text(&work.content)),
+            ("intent".to_owned(), text(&work.intent)),
+            ("first_claimed_at".to_owned(), number(now_ms)),
+            ("stage".to_owned(), text(&work.stage)),
+            ("message".to_owned(), text(&work.message)),
+            (
+                "unfinished".to_owned(),
+                text(unfinished_partition(Unfinished::Claimed, work.key.subject())),
+            ),
+            ("due_at".to_owned(), lease_until),
+        ])
+    }
+
+    /// Claims a row that is free, if it still is as `found` says: the id of its last write is the proof.
+    async fn take_over(&self, work: &Work, found: &Record, now_ms: Millis) -> Result<Taken, StageError> {
+        let (attempt_id, attempt) = self.fresh_id();
         let answer = self
             .shared
             .client
             .update_item()
             .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(&work.key)))
-            .condition_expression(CLAIMABLE)
-            .update_expression(CLAIM)
+            .condition_expression("fence = :fence AND attempt_id = :seen AND #state = :state")
+            .update_expression(TAKE_OVER)
             .set_expression_attribute_names(names([("#state", "state")]))
             .set_expression_attribute_values(values([
+                (":fence", number(found.fence)),
+                (":seen", text(&found.attempt_id)),
+                (":state", text(found.state.as_str())),
                 (":claimed", text(State::Claimed.as_str())),
-                (":parked", text(State::Parked.as_str())),
-                (":now", number(now_ms)),
-                (":zero", number(0)),
                 (":one", number(1)),
                 (":attempt", attempt),
-                (":lease", number(lease_until)),
-                (":content", text(&work.content)),
+                (":lease", number(self.lease_until())),
                 (":intent", text(&work.intent)),
+                (":now", number(now_ms)),
                 (":stage", text(&work.stage)),
                 (":message", text(&work.message)),
                 (
@@ -136,72 +197,124 @@ impl Ledger {
             .send()
             .await;
         let (item, applied) = match update_answer(answer)? {
-            Write::Applied(item) => (item, true),
-            Write::Lost(item) => (item.unwrap_or_default(), false),
+            Write::Applied(item) => (Some(item), true),
+            Write::Lost(item) => (item, false),
         };
-        let Some(record) = Record::of(&item) else {
-            return Err(StageError::Unreadable {
-                key: work.key.clone(),
-                line: 0,
-                column: 0,
-            });
-        };
-        // A resend of a claim that had landed fails against its own write: the id on the row tells that it was us.
+        let record = Box::new(readable(&work.key, item)?);
         if applied || record.attempt_id == attempt_id {
-            return self.granted(record).await;
+            return Ok(Taken::Ours(record));
         }
-        if record.content != work.content {
-            return Err(StageError::Conflict {
-                key: work.key.clone(),
-            });
-        }
-        match record.state {
-            State::Sealed => Ok(Decision::Replay(Sealed::of(record))),
-            State::Parked => Ok(Decision::Parked(Parked::of(record))),
-            State::Claimed | State::Receipt => Err(StageError::Busy {
-                key: work.key.clone(),
-                until_ms: record.lease_until,
-            }),
-        }
+        Ok(Taken::Changed(record))
+    }
+
+    fn lease_until(&self) -> Millis {
+        self.shared.timing.lease_until(self.deadline_ms)
+    }
+
+    async fn granted_first(&self, work: &Work, now_ms: Millis) -> Result<Decision, StageError> {
+        let claim = Claim {
+            ledger: self.clone(),
+            fence: 1,
+            may_have_sent: false,
+            room: room_beside([
+                work.key.subject(),
+                work.key.step(),
+                &work.content,
+                &work.intent,
+                &work.stage,
+                &work.message,
+            ]),
+            intent: work.intent.clone(),
+            first_claimed_at: now_ms,
+            attempts: 1,
+            resumed: false,
+            key: work.key.clone(),
+        };
+        self.bounded(claim, None).await
     }
 
     async fn granted(&self, record: Record) -> Result<Decision, StageError> {
-        let texts = [
-            record.key.subject(),
-            record.key.step(),
-            &record.content,
-            &record.intent,
-            &record.stage,
-            &record.message,
-        ];
-        let taken = texts.iter().map(|text| text.len()).sum::<usize>();
         let claim = Claim {
             ledger: self.clone(),
             fence: record.fence,
             may_have_sent: record.clean_fence + 1 != record.fence,
-            resumed: record.resumed_at.is_some(),
-            room: ROW_BYTES_MAX.saturating_sub(taken),
+            room: room_beside([
+                record.key.subject(),
+                record.key.step(),
+                &record.content,
+                &record.intent,
+                &record.stage,
+                &record.message,
+            ]),
             intent: record.intent,
             first_claimed_at: record.first_claimed_at,
             attempts: record.attempts,
+            resumed: record.resumed_at.is_some(),
             key: record.key,
         };
+        self.bounded(claim, record.detail).await
+    }
+
+    /// Hands the claim out, unless it is one too many.
+    async fn bounded(&self, claim: Claim, last: Option<String>) -> Result<Decision, StageError> {
         if claim.attempts > self.shared.timing.attempts_max {
-            return Err(claim.exhausted(record.detail).await);
+            return Err(claim.exhausted(last).await);
         }
         Ok(Decision::Run(claim))
     }
 }
 
-/// A new row, an ended lease, or a parked row whose time has come; never over other content.
-const CLAIMABLE: &str = "(attribute_not_exists(#state) \
-    OR (#state = :claimed AND lease_until <= :now) \
-    OR (#state = :parked AND resume_at <= :now)) \
-    AND (attribute_not_exists(content) OR content = :content)";
+/// How often a claim looks again because the row it wanted was written meanwhile, as by a sweep's note.
+const TAKE_OVERS_MAX: usize = 3;
+
+/// What an attempt to take a free row over came to.
+enum Taken {
+    /// The row is this claim's.
+    Ours(Box<Record>),
+    /// Another write came first; as the row stands.
+    Changed(Box<Record>),
+}
+
+/// What a row that stands in a claim's way says.
+enum Judged {
+    /// There is nothing to claim.
+    Settled(Decision),
+    /// An ended lease, or a parked row whose time has come.
+    Free(Box<Record>),
+}
+
+fn judged(work: &Work, found: Record, now_ms: Millis) -> Result<Judged, StageError> {
+    let key = || work.key.clone();
+    if found.content != work.content {
+        return Err(StageError::Conflict { key: key() });
+    }
+    match found.state {
+        State::Sealed => Ok(Judged::Settled(Decision::Replay(Sealed::of(found)))),
+        State::Parked if found.resume_at.is_some_and(|resume_at| resume_at <= now_ms) => {
+            Ok(Judged::Free(Box::new(found)))
+        }
+        State::Parked => Ok(Judged::Settled(Decision::Parked(Parked::of(found)))),
+        State::Claimed if found.lease_until <= now_ms => Ok(Judged::Free(Box::new(found))),
+        State::Claimed => Err(StageError::Busy {
+            key: key(),
+            until_ms: found.lease_until,
+        }),
+        // A key of work that is the key of a receipt.
+        State::Receipt => Err(StageError::Conflict { key: key() }),
+    }
+}
+
+fn readable(key: &WorkKey, item: Option<Item>) -> Result<Record, StageError> {
+    let record = item.as_ref().and_then(Record::of);
+    record.ok_or_else(|| StageError::Unreadable {
+        key: key.clone(),
+        line: 0,
+        column: 0,
+    })
+}
 
 /// The first intent and the first time stay; everything else is this attempt's.
-const CLAIM: &str = "SET #state = :claimed, fence = if_not_exists(fence, :zero) + :one, attempt_id = :attempt, \
-    lease_until = :lease, attempts = if_not_exists(attempts, :zero) + :one, content = :content, \
-    intent = if_not_exists(intent, :intent), first_claimed_at = if_not_exists(first_claimed_at, :now), \
-    claimed_at = :now, stage = :stage, message = :message, unfinished = :partition, due_at = :lease \
+const TAKE_OVER: &str = "SET #state = :claimed, fence = fence + :one, attempts = if_not_exists(attempts, :one) + :one, \
+    attempt_id = :attempt, lease_until = :lease, intent = if_not_exists(intent, :intent), claimed_at = :now, \
+    stage = :stage, message = :message, unfinished = :partition, due_at = :lease \
     REMOVE reason, resume_at, settled_at";

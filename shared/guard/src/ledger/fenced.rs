@@ -21,10 +21,11 @@ impl FencedUpdate {
         expression: &str,
         values: [(&str, aws_sdk_dynamodb::types::AttributeValue); N],
     ) -> Self {
-        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let mut all = Item::with_capacity(N + EXTRA);
+        all.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
         Self {
             expression: expression.to_owned(),
-            values: values.collect(),
+            values: all,
         }
     }
 
@@ -41,6 +42,9 @@ impl FencedUpdate {
         (self.expression, values)
     }
 }
+
+/// How many values come to those of the expression: of [`MINE`], of the attempt, and what a settlement adds.
+const EXTRA: usize = 6;
 
 /// What a fenced write came to.
 #[derive(Debug)]

@@ -64,10 +64,13 @@ impl<T: Serialize> Acted<T> {
         self.name_external(&mut update);
         update
             .expression
-            .push_str(" REMOVE unfinished, due_at, lease_until, detail");
-        if self.external_id.is_none() {
-            // An attempt that was parked may have left one.
-            update.expression.push_str(", external_id");
+            .push_str(" REMOVE unfinished, due_at, lease_until");
+        if self.claim.fence > 1 {
+            // What an earlier attempt left goes with it: its fault, and the id of a result that was parked.
+            update.expression.push_str(", detail");
+            if self.external_id.is_none() {
+                update.expression.push_str(", external_id");
+            }
         }
         let sealed = Sealed {
             key: self.claim.key.clone(),

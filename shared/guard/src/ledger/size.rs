@@ -45,6 +45,11 @@ pub(super) fn check_work(work: &Work) -> Result<(), StageError> {
     Ok(())
 }
 
+/// How many bytes a result may take beside these texts of its row.
+pub(super) fn room_beside(texts: [&str; 6]) -> usize {
+    ROW_BYTES_MAX.saturating_sub(texts.iter().map(|text| text.len()).sum())
+}
+
 /// The result as a record's body; nothing for a result that serialises to `null`.
 /// The body may take `room` bytes.
 pub(super) fn body_of<T: Serialize>(result: &T, room: usize) -> Result<String, Why> {

@@ -103,5 +103,7 @@ fn judged(reasons: &[CancellationReason], attempt_id: &str) -> Together {
 
 /// The store's own token takes at most 36 characters.
 fn token(attempt_id: &str) -> String {
-    hash(&["token", attempt_id]).chars().take(36).collect()
+    let mut token = hash(&["token", attempt_id]);
+    token.truncate(36);
+    token
 }

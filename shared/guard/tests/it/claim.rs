@@ -44,6 +44,54 @@ async fn lease_that_ended_is_followed_by_a_higher_fence() {
 }
 
 #[tokio::test]
+async fn ended_lease_is_taken_by_one_of_two() {
+    let world = World::new().await;
+    drop(world.claim(&work()).await);
+    world.pass_lease();
+    let (one, two, work) = (world.ledger(), world.ledger(), work());
+    let (one, two) = tokio::join!(one.claim(&work), two.claim(&work));
+    let (granted, refused) = if one.is_ok() { (one, two) } else { (two, one) };
+    assert_eq!(run(granted).fence(), 2);
+    assert_eq!(busy(refused), NOW + 2 * LEASE_MS);
+    let record = world.record(&key()).await;
+    assert_eq!((record.fence, record.attempts), (2, 2), "one attempt was made");
+}
+
+#[tokio::test]
+async fn new_work_is_granted_to_one_of_two() {
+    let world = World::new().await;
+    let (one, two, work) = (world.ledger(), world.ledger(), work());
+    let (one, two) = tokio::join!(one.claim(&work), two.claim(&work));
+    let (granted, refused) = if one.is_ok() { (one, two) } else { (two, one) };
+    assert_eq!(run(granted).fence(), 1);
+    assert_eq!(busy(refused), NOW + LEASE_MS);
+}
+
+#[tokio::test]
+async fn ended_lease_whose_work_is_settled_meanwhile_is_not_taken() {
+    let world = World::new().await;
+    let first = world.claim(&work()).await;
+    world.pass_lease();
+    let (ledger, work) = (world.ledger(), work());
+    let (sealed, decision) = tokio::join!(first.decide(1).seal(), ledger.claim(&work));
+    // The seal is first at the wire, and the claim has seen the row before it.
+    assert_eq!(replay(decision), sealed.unwrap());
+}
+
+#[tokio::test]
+async fn key_of_a_receipt_is_no_work() {
+    let world = World::new().await;
+    let provider = Provider::default();
+    let late = world.act(&work(), probed(provider.post())).await.unwrap();
+    world.pass_lease();
+    world.claim(&work()).await.decide(1).seal().await.unwrap();
+    late.seal().await.unwrap();
+    let receipt = WorkKey::new(key().subject(), "comment#receipt#1");
+    let claimed = world.ledger().claim(&Work::new(receipt, "")).await;
+    assert!(matches!(claimed, Err(StageError::Conflict { .. })), "{claimed:?}");
+}
+
+#[tokio::test]
 async fn busy_deliveries_count_as_no_attempt() {
     let world = World::new().await;
     let claim = world.claim(&work()).await;
@@ -150,10 +198,7 @@ async fn attempts_that_were_told_no_are_bounded_and_the_last_fault_is_kept() {
         let at_ms = retry(world.act(&work(), probed(provider.post())).await);
         world.clock.set(at_ms);
     }
-    assert_eq!(
-        refused(world.ledger().claim(&work()).await),
-        "attempts_exhausted"
-    );
+    assert_eq!(refused(world.ledger().claim(&work()).await), "attempts_exhausted");
     let record = world.record(&key()).await;
     assert_eq!(record.detail.as_deref(), Some("rate_limited: too many"));
     assert_eq!(record.clean_fence, record.fence, "nobody sent anything");
@@ -170,7 +215,10 @@ async fn nothing_is_sent_after_the_deadline() {
     assert_eq!(provider.sends(), 0);
 
     let claim = world.claim(&work()).await;
-    assert!(!claim.may_have_sent(), "the attempt is known to have sent nothing");
+    assert!(
+        !claim.may_have_sent(),
+        "the attempt is known to have sent nothing"
+    );
     world.clock.advance(INVOCATION_MS - 1);
     claim
         .act(probed(provider.post()))

@@ -57,12 +57,7 @@ async fn first_result_on_record_wins_and_the_late_attempt_goes_on_with_it() {
     assert_eq!(told, winner, "both pass on the same record");
     assert_eq!(told.result::<Receipt>().unwrap().id, 2);
     assert_eq!(
-        receipt(&world, 1)
-            .await
-            .unwrap()
-            .result::<Receipt>()
-            .unwrap()
-            .id,
+        receipt(&world, 1).await.unwrap().result::<Receipt>().unwrap().id,
         1
     );
     assert_eq!(replay(world.ledger().claim(&work()).await), winner);

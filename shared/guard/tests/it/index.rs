@@ -76,10 +76,7 @@ async fn poison_waits_for_review_and_a_late_receipt_for_the_reconciliation() {
         .park_message("map", "{", "unreadable", "")
         .await
         .unwrap();
-    assert_eq!(
-        unfinished(&world, Unfinished::Review, NOW).await[0].key,
-        poison
-    );
+    assert_eq!(unfinished(&world, Unfinished::Review, NOW).await[0].key, poison);
 
     let provider = Provider::default();
     let late = world
@@ -128,10 +125,7 @@ async fn unfinished_records_come_in_pages_by_the_time_they_are_due() {
     world.wire.reset();
     let stuck = unfinished(&world, Unfinished::Claimed, EVER).await;
     let due: Vec<u64> = stuck.iter().map(|record| record.due_at.unwrap()).collect();
-    assert_eq!(
-        due,
-        (0..250).map(|n| NOW + LEASE_MS + n).collect::<Vec<_>>()
-    );
+    assert_eq!(due, (0..250).map(|n| NOW + LEASE_MS + n).collect::<Vec<_>>());
     assert_eq!(world.wire.calls().len(), 7 + 3);
 }
 

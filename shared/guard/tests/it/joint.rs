@@ -22,20 +22,17 @@ async fn entry_count_and_seal_land_together() {
 async fn entry_that_is_there_hands_the_effect_back_and_nothing_is_written() {
     let world = World::new().await;
     let first = Work::new(WorkKey::new("ticket#2", "bill"), "c");
-    on_record(
-        world
-            .claim(&first)
-            .await
-            .decide(1)
-            .seal_with(bill(1, None))
-            .await,
-    );
+    on_record(world.claim(&first).await.decide(1).seal_with(bill(1, None)).await);
 
     let provider = Provider::default();
     let acted = world.act(&work(), probed(provider.post())).await.unwrap();
     let (acted, companion, found) = refused(acted.seal_with(bill(1, None)).await);
     assert_eq!(companion, 0);
-    assert_eq!(found.unwrap()["sk"], s("entry#1"), "the item that stood in its way");
+    assert_eq!(
+        found.unwrap()["sk"],
+        s("entry#1"),
+        "the item that stood in its way"
+    );
     assert_eq!(total(&world).await, Some(1));
     assert_eq!(world.record(&key()).await.state, State::Claimed);
 
@@ -300,12 +297,7 @@ fn entry(n: u32) -> Companion {
 }
 
 fn bill(n: u32, cap: Option<u64>) -> Vec<Companion> {
-    let count = Companion::count(
-        "usage",
-        total_key(),
-        &[("bugs", 1)],
-        cap.map(|cap| ("bugs", cap)),
-    );
+    let count = Companion::count("usage", total_key(), &[("bugs", 1)], cap.map(|cap| ("bugs", cap)));
     vec![entry(n), count.unwrap()]
 }
 

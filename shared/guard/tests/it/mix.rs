@@ -51,12 +51,6 @@ async fn deliver(ledger: &ratchet_guard::Ledger, work: Work, at: &Provider) -> O
         Ok(Decision::Replay(_)) | Err(StageError::Busy { .. }) => return None,
         other => panic!("neither run nor busy but {other:?}"),
     };
-    let sealed = claim
-        .act(probed(at.post()))
-        .await
-        .unwrap()
-        .seal()
-        .await
-        .unwrap();
+    let sealed = claim.act(probed(at.post())).await.unwrap().seal().await.unwrap();
     Some((OnRecord::key(&sealed).clone(), sealed.result().unwrap()))
 }

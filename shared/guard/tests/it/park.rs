@@ -88,10 +88,7 @@ async fn work_that_is_not_parked_as_the_record_says_is_not_brought_back() {
     assert!(world.ledger().resume(&first).await.unwrap());
     let claim = world.claim(&work()).await;
     claim.park(Park::for_a_person("odd again", "")).await.unwrap();
-    assert!(
-        !world.ledger().resume(&first).await.unwrap(),
-        "parked anew since"
-    );
+    assert!(!world.ledger().resume(&first).await.unwrap(), "parked anew since");
     let second = world.record(&key()).await;
     assert!(world.ledger().resume(&second).await.unwrap());
     world.claim(&work()).await.decide(1).seal().await.unwrap();

@@ -123,7 +123,9 @@ impl Effect for Post<'_> {
         match said {
             Say::Done => Outcome::Done(Receipt { id, marker }),
             Say::Lost | Say::Vanished => Outcome::Unknown(Why::new("answer_lost", "no answer")),
-            Say::NotNow(after) => Outcome::NotDone(Why::new("rate_limited", "too many").retry_after_ms(after)),
+            Say::NotNow(after) => {
+                Outcome::NotDone(Why::new("rate_limited", "too many").retry_after_ms(after))
+            }
             Say::Stale(intent) => Outcome::Stale(intent.to_owned()),
             Say::Never => Outcome::Refused(Why::new("rejected", "no such ticket")),
         }
@@ -140,7 +142,9 @@ impl Probe for Post<'_> {
         }
         let marker = act.effect().to_string();
         let at = state.applied.iter().position(|(there, _)| *there == marker);
-        at.map_or(Finding::Absent, |at| Finding::Found(Receipt { id: at + 1, marker }))
+        at.map_or(Finding::Absent, |at| {
+            Finding::Found(Receipt { id: at + 1, marker })
+        })
     }
 }
 

@@ -208,11 +208,7 @@ async fn keyed_effect_of_unknown_outcome_waits_for_its_lease() {
 async fn accepted_duplicates_are_sent_again_at_once() {
     let world = World::new().await;
     let provider = Provider::saying([Say::Lost]);
-    let at_ms = retry(
-        world
-            .act(&work(), accept_duplicates(provider.post(), WHY))
-            .await,
-    );
+    let at_ms = retry(world.act(&work(), accept_duplicates(provider.post(), WHY)).await);
     assert_eq!(at_ms, NOW + TIMING.backoff_ms(&key(), 1));
     let claim = world.claim(&work()).await;
     assert!(

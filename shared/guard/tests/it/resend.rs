@@ -15,11 +15,29 @@ const LOST: [Fault; 2] = [Fault::LoseReply, Fault::Err500Applied];
 async fn claim_that_was_applied_and_resent_is_granted() {
     for fault in LOST {
         let world = World::new().await;
-        world.wire.next("UpdateItem", fault);
+        world.wire.next("PutItem", fault);
         let claim = run(world.ledger().claim(&work()).await);
         assert_eq!(claim.fence(), 1, "{fault:?}");
-        assert_eq!(world.wire.seen(), [update(200), update(400)]);
+        assert!(!claim.may_have_sent());
+        assert_eq!(world.wire.seen(), [put(200), put(400)]);
         assert_eq!(world.record(&key()).await.attempts, 1);
+        claim.decide(1).seal().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn later_claim_that_was_applied_and_resent_is_granted() {
+    for fault in LOST {
+        let world = World::new().await;
+        drop(world.claim(&work()).await);
+        world.pass_lease();
+        world.wire.reset();
+        world.wire.next("UpdateItem", fault);
+        let claim = run(world.ledger().claim(&work()).await);
+        assert_eq!(claim.fence(), 2, "{fault:?}");
+        assert!(claim.may_have_sent());
+        assert_eq!(world.wire.seen(), [put(400), update(200), update(400)]);
+        assert_eq!(world.record(&key()).await.attempts, 2);
         claim.decide(1).seal().await.unwrap();
     }
 }
@@ -122,7 +140,11 @@ async fn joint_seal_that_is_resent_after_its_token_is_forgotten_is_known_by_its_
     let joint = acted.seal_with(vec![entry]).await.unwrap();
     assert!(matches!(joint, Joint::OnRecord(_)), "{joint:?}");
     let statuses: Vec<u16> = world.wire.seen().into_iter().map(|(_, status)| status).collect();
-    assert_eq!(statuses, [200, 400], "refused by its own first send, and no receipt");
+    assert_eq!(
+        statuses,
+        [200, 400],
+        "refused by its own first send, and no receipt"
+    );
 }
 
 #[tokio::test]
@@ -205,10 +227,10 @@ async fn poison_whose_put_was_applied_and_resent_is_recorded_once() {
 #[tokio::test]
 async fn write_that_never_arrived_is_sent_again() {
     let world = World::new().await;
-    world.wire.next("UpdateItem", Fault::Drop);
-    world.wire.next("UpdateItem", Fault::Throttle);
+    world.wire.next("PutItem", Fault::Drop);
+    world.wire.next("PutItem", Fault::Throttle);
     let claim = run(world.ledger().claim(&work()).await);
-    assert_eq!(world.wire.seen(), [update(0), update(400), update(200)]);
+    assert_eq!(world.wire.seen(), [put(0), put(400), put(200)]);
     claim.decide(1).seal().await.unwrap();
 }
 
@@ -216,7 +238,7 @@ async fn write_that_never_arrived_is_sent_again() {
 async fn store_that_stays_silent_is_an_error_that_names_the_operation() {
     let world = World::new().await;
     for _ in 0..3 {
-        world.wire.next("UpdateItem", Fault::Drop);
+        world.wire.next("PutItem", Fault::Drop);
     }
     let error = world.ledger().claim(&work()).await.unwrap_err();
     let StageError::Store(error) = error else {
@@ -224,8 +246,10 @@ async fn store_that_stays_silent_is_an_error_that_names_the_operation() {
     };
     assert_eq!(
         (error.operation, error.code.as_str()),
-        ("UpdateItem", "DispatchFailure")
+        ("PutItem", "DispatchFailure")
     );
+    drop(world.claim(&work()).await);
+    world.pass_lease();
     for _ in 0..3 {
         world.wire.next("UpdateItem", Fault::Throttle);
     }
@@ -233,8 +257,15 @@ async fn store_that_stays_silent_is_an_error_that_names_the_operation() {
     let StageError::Store(error) = error else {
         panic!("not the store but {error:?}")
     };
-    assert_eq!(error.code, "ThrottlingException");
+    assert_eq!(
+        (error.operation, error.code.as_str()),
+        ("UpdateItem", "ThrottlingException")
+    );
     assert_eq!(error.detail, "by the test");
+}
+
+fn put(status: u16) -> (String, u16) {
+    ("PutItem".to_owned(), status)
 }
 
 fn update(status: u16) -> (String, u16) {

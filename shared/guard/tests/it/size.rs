@@ -19,9 +19,15 @@ async fn work_that_fits_into_no_row_is_refused_before_anything_is_written() {
         (work().driven_by("map", large.clone()), "work_too_large"),
         (Work::new(key(), large.clone()), "work_too_large"),
         (Work::new(WorkKey::new("", "step"), "c"), "bad_subject"),
-        (Work::new(WorkKey::new("s".repeat(2049), "step"), "c"), "bad_subject"),
+        (
+            Work::new(WorkKey::new("s".repeat(2049), "step"), "c"),
+            "bad_subject",
+        ),
         (Work::new(WorkKey::new("subject", ""), "c"), "bad_step"),
-        (Work::new(WorkKey::new("subject", "s".repeat(993)), "c"), "bad_step"),
+        (
+            Work::new(WorkKey::new("subject", "s".repeat(993)), "c"),
+            "bad_step",
+        ),
     ] {
         match world.ledger().claim(&work).await {
             Err(StageError::Poison { code, detail }) => {
@@ -148,10 +154,7 @@ async fn parked_result_that_fits_into_no_row_does_not_keep_its_work_from_being_p
     let record = world.record(&key()).await;
     assert_eq!(record.reason.as_deref(), Some("odd"));
     let detail = record.detail.unwrap();
-    assert!(
-        detail.starts_with("the detail; result_too_large: "),
-        "{detail}"
-    );
+    assert!(detail.starts_with("the detail; result_too_large: "), "{detail}");
     assert!(record.body.is_empty());
 }
 

@@ -137,7 +137,11 @@ impl Wire {
 
 fn without_token(body: &[u8]) -> Vec<u8> {
     let mut request: Value = serde_json::from_slice(body).unwrap();
-    request.as_object_mut().unwrap().remove("ClientRequestToken").unwrap();
+    request
+        .as_object_mut()
+        .unwrap()
+        .remove("ClientRequestToken")
+        .unwrap();
     serde_json::to_vec(&request).unwrap()
 }
 

@@ -10,7 +10,9 @@ use ratchet_guard::embedded::EmbeddedDynamo;
 use ratchet_guard::intake::{Events, Intake};
 use ratchet_guard::store::Item;
 use ratchet_guard::timing::Timing;
-use ratchet_guard::{Acted, Claim, Decision, Ledger, Parked, Record, Sealed, StageError, Work, WorkKey, schema};
+use ratchet_guard::{
+    Acted, Claim, Decision, Ledger, Parked, Record, Sealed, StageError, Work, WorkKey, schema,
+};
 
 use crate::wire::{Plug, Wire};
 
@@ -95,7 +97,11 @@ impl World {
     }
 
     /// Claims and acts in an invocation that begins now.
-    pub(crate) async fn act<G: Guarded>(&self, work: &Work, effect: G) -> Result<Acted<G::Receipt>, StageError> {
+    pub(crate) async fn act<G: Guarded>(
+        &self,
+        work: &Work,
+        effect: G,
+    ) -> Result<Acted<G::Receipt>, StageError> {
         self.claim(work).await.act(effect).await
     }
 

@@ -13,12 +13,34 @@ async fn guarded_step_costs_two_writes_and_its_replay_one_failed_write() {
     let provider = Provider::default();
     let acted = world.act(&work(), probed(provider.post())).await.unwrap();
     acted.seal().await.unwrap();
-    assert_eq!(world.wire.seen(), [update(200), update(200)]);
+    assert_eq!(world.wire.seen(), [put(200), update(200)]);
 
     world.wire.reset();
     replay(world.ledger().claim(&work()).await);
-    assert_eq!(world.wire.seen(), [update(400)]);
+    assert_eq!(world.wire.seen(), [put(400)]);
     assert_eq!(provider.sends(), 1);
+}
+
+#[tokio::test]
+async fn work_that_is_held_or_waits_costs_one_failed_write_and_a_later_attempt_one_more() {
+    let world = World::new().await;
+    drop(world.claim(&work()).await);
+    world.wire.reset();
+    crate::world::busy(world.ledger().claim(&work()).await);
+    assert_eq!(world.wire.seen(), [put(400)]);
+
+    world.pass_lease();
+    world.wire.reset();
+    let claim = world.claim(&work()).await;
+    assert_eq!(world.wire.seen(), [put(400), update(200)]);
+    claim
+        .park(ratchet_guard::Park::for_a_person("odd", ""))
+        .await
+        .unwrap();
+
+    world.wire.reset();
+    crate::world::parked(world.ledger().claim(&work()).await);
+    assert_eq!(world.wire.seen(), [put(400)]);
 }
 
 #[tokio::test]
@@ -30,7 +52,7 @@ async fn joint_seal_costs_one_write_and_one_transaction() {
     drop(acted.seal_with(vec![entry]).await.unwrap());
     assert_eq!(
         world.wire.seen(),
-        [update(200), ("TransactWriteItems".to_owned(), 200)]
+        [put(200), ("TransactWriteItems".to_owned(), 200)]
     );
 }
 
@@ -45,7 +67,11 @@ async fn every_write_is_conditional_and_asks_for_what_stood_in_its_way() {
     let acted = world.act(&work(), probed(provider.post())).await.unwrap();
     acted.seal().await.unwrap();
     let calls = world.wire.calls();
-    assert_eq!(calls.len(), 5, "claim, restate, release, claim, seal");
+    assert_eq!(
+        calls.len(),
+        6,
+        "claim, restate, release, two for the next claim, seal"
+    );
     for call in calls {
         assert!(
             call.request["ConditionExpression"].is_string(),
@@ -53,8 +79,11 @@ async fn every_write_is_conditional_and_asks_for_what_stood_in_its_way() {
             call.request
         );
         assert_eq!(call.request["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
-        let values = &call.request["ExpressionAttributeValues"];
-        assert!(values[":attempt"]["S"].is_string(), "{}", call.request);
+        let written = [
+            &call.request["ExpressionAttributeValues"][":attempt"],
+            &call.request["Item"]["attempt_id"],
+        ];
+        assert!(written.iter().any(|id| id["S"].is_string()), "{}", call.request);
     }
 }
 
@@ -94,6 +123,10 @@ async fn what_follows_is_passed_on_from_the_record_at_every_replay() {
         Err("closed")
     );
     assert_eq!(ratchet_guard::OnRecord::key(&sealed), &key());
+}
+
+fn put(status: u16) -> (String, u16) {
+    ("PutItem".to_owned(), status)
 }
 
 fn update(status: u16) -> (String, u16) {
