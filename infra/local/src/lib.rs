@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod cloud;
 pub mod demo;
+pub mod emulators;
 pub mod mapping;
 pub mod pump;
 pub mod runtime_api;

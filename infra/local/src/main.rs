@@ -20,11 +20,19 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Serves the AWS services alone, in memory, with the template's tables and queues.
+    #[command(hide = true)]
+    Emulators {
+        /// The port on 127.0.0.1; 0 takes a free one, which the first line of output names.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Demo { json } => local::demo::run(json.as_deref()).await,
+        Command::Emulators { port } => local::emulators::run(port).await,
     }
 }
