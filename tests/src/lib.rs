@@ -1,1 +1,27 @@
-//! Properties of the whole system.
+//! The search for a double or a lost effect: production functions in one process, on a clock that only the search
+//! moves, with a fault at every outside call.
+
+mod fault;
+mod host;
+mod hub;
+pub mod invariants;
+mod life;
+mod likeness;
+mod replay;
+mod script;
+mod search;
+mod seeds;
+mod shadow;
+mod variant;
+mod weave;
+mod world;
+
+pub use fault::{Fault, Plan};
+pub use host::{Counters, Violation};
+pub use replay::{Schedule, shrink};
+pub use script::{Pattern, Script};
+pub use search::{Finding, Menu, Report, Search};
+pub use seeds::{Seeded, seed};
+pub use variant::Variant;
+pub use weave::Weave;
+pub use world::World;

@@ -1,0 +1,249 @@
+//! Calls to tables and queues: their faults, and the rules after each write.
+
+use local::aws::{Broken, Call, Next, Reply, Service};
+use serde_json::{Value, json};
+
+use super::{Hub, Verdict};
+use crate::fault::Fault;
+use crate::host::HeldRequest;
+use crate::invariants::usage;
+use crate::shadow::{self, Row};
+
+/// What the caller waits for an answer, in ms, as the template sets it.
+const AWS_TIMEOUT_MS: u64 = 3_000;
+
+/// How long an AWS request may linger at most before it lands, in ms: longer than any lease.
+const LINGER_MS: u64 = 7_200_000;
+
+impl Hub {
+    pub(super) fn decide_aws(
+        &self,
+        run: usize,
+        call: &Call,
+        next: &Next,
+        label: &str,
+    ) -> Verdict<Result<Reply, Broken>> {
+        let (point, fault) = self.meet(run, call.attempt > 1, label);
+        let late = || HeldRequest::Aws(call.clone(), next.clone());
+        let end_ms = self.deadline_ms(run);
+        match fault {
+            None => Verdict::Answer(Ok(self.apply_aws(run, call, next))),
+            Some(Fault::CrashBefore) => self.gone(run),
+            Some(Fault::CrashAfter) => {
+                self.apply_aws(run, call, next);
+                self.gone(run)
+            }
+            Some(Fault::Refused | Fault::Down) => Verdict::Answer(match point % 4 {
+                0 => Ok(Reply::throttled(call.service)),
+                1 => Err(Broken::Refused),
+                2 => Ok(Reply::unavailable()),
+                _ => Ok(Reply::internal_error()),
+            }),
+            Some(Fault::LostOnce | Fault::Lost) => {
+                self.apply_aws(run, call, next);
+                Verdict::Answer(Err(Broken::Reset))
+            }
+            Some(Fault::Late) => {
+                self.hold(point, label, self.now_ms() + LINGER_MS, late());
+                self.wait_until((self.now_ms() + AWS_TIMEOUT_MS).min(end_ms));
+                Verdict::Answer(Err(Broken::TimedOut))
+            }
+            Some(Fault::Slow) => {
+                self.wait_until(end_ms);
+                self.gone(run)
+            }
+            Some(Fault::SlowApplied) => {
+                self.apply_aws(run, call, next);
+                self.wait_until(end_ms);
+                self.gone(run)
+            }
+            Some(Fault::SlowLate) => {
+                self.wait_until(end_ms);
+                self.hold(point, label, self.now_ms() + LINGER_MS, late());
+                self.gone(run)
+            }
+        }
+    }
+
+    pub(super) fn gone<T>(&self, run: usize) -> Verdict<T> {
+        self.die(run);
+        Verdict::Gone
+    }
+
+    /// Has the service do it, as the variant has it done, and looks at what it did.
+    pub(super) fn apply_aws(&self, run: usize, call: &Call, next: &Next) -> Reply {
+        let number = self.lock().runs.get(run).map_or(u32::MAX, |run| run.number);
+        let reply = self.variant.aws(self, number, call, next);
+        let wrote = matches!(
+            call.operation.as_str(),
+            "PutItem" | "UpdateItem" | "TransactWriteItems"
+        );
+        if wrote && call.service == Service::DynamoDb {
+            let outcome = if reply.status == 200 { "applied" } else { "refused" };
+            self.lock()
+                .counters
+                .hit(format!("write {} {outcome}", call.operation));
+            if reply.status == 200 {
+                self.wrote(run, &call.json());
+            }
+        }
+        self.heard(run, reply.body.as_bytes());
+        reply
+    }
+
+    fn wrote(&self, run: usize, body: &Value) {
+        let mut claimed = false;
+        let mut counts = false;
+        for (table, key, request) in writes(body) {
+            match table {
+                "LedgerTable" => {
+                    claimed |= self.wrote_row(&key, request);
+                }
+                "UsageTable" => counts = true,
+                _ => {}
+            }
+        }
+        if counts {
+            let found = usage(&self.scan("UsageTable"));
+            self.violated(found);
+        }
+        if claimed {
+            self.land_behind(run);
+        }
+    }
+
+    /// A ledger row was written; whether the write was a claim.
+    fn wrote_row(&self, key: &Value, request: &Value) -> bool {
+        let values = request
+            .get("ExpressionAttributeValues")
+            .cloned()
+            .unwrap_or_default();
+        let mine = shadow::number(&values, ":mine");
+        let row = self.row("LedgerTable", key);
+        let now = row.as_ref().map(Row::of);
+        let at_ms = self.now_ms();
+        let named = shadow::key_of(key);
+        let found = self.lock().host.shadow.wrote(named, now, mine, at_ms);
+        self.violated(found);
+        request
+            .get("UpdateExpression")
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.contains("fence = "))
+            && mine.is_none()
+    }
+
+    /// What was held back lands right behind another attempt's claim.
+    fn land_behind(&self, run: usize) {
+        if run == usize::MAX {
+            return;
+        }
+        let held = {
+            let mut inner = self.lock();
+            let (aws, rest) = std::mem::take(&mut inner.host.held)
+                .into_iter()
+                .partition(|held| matches!(held.what, HeldRequest::Aws(..)));
+            inner.host.held = rest;
+            let aws: Vec<crate::host::Held> = aws;
+            aws
+        };
+        for held in held {
+            self.land(held);
+        }
+    }
+
+    /// A row as it stands on the wire.
+    pub(crate) fn row(&self, table: &str, key: &Value) -> Option<Value> {
+        let request = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
+        let reply = self.ask("GetItem", &request);
+        reply.get("Item").cloned()
+    }
+
+    /// Every row of a table, as on the wire.
+    pub(crate) fn scan(&self, table: &str) -> Vec<Value> {
+        let reply = self.ask("Scan", &json!({ "TableName": table }));
+        reply
+            .get("Items")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Asks the tables, past every fault.
+    pub(crate) fn ask(&self, operation: &str, request: &Value) -> Value {
+        let target = format!("DynamoDB_20120810.{operation}");
+        let (_, body) = self.aws.dynamo.answer(&target, request.to_string().as_bytes());
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    /// Asks the queues, past every fault.
+    pub(crate) fn ask_sqs(&self, operation: &str, request: &Value) -> Value {
+        let reply = self
+            .aws
+            .sqs
+            .answer(&format!("AmazonSQS.{operation}"), request.to_string().as_bytes());
+        serde_json::from_str(&reply.body).unwrap_or_default()
+    }
+}
+
+/// Table, key and request of every write in a body.
+pub(crate) fn writes(body: &Value) -> Vec<(&str, Value, &Value)> {
+    let parts: Vec<&Value> = match body.get("TransactItems").and_then(Value::as_array) {
+        Some(items) => items
+            .iter()
+            .filter_map(|item| item.as_object()?.values().next())
+            .collect(),
+        None => vec![body],
+    };
+    let one = |part: &'_ Value| {
+        let key = part
+            .get("Key")
+            .or_else(|| part.get("Item"))
+            .cloned()
+            .unwrap_or_default();
+        let names: &[&str] = &["subject", "step"];
+        let key = match key.get("subject") {
+            Some(_) => names
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), key.get(*name)?.clone())))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            None => key,
+        };
+        key
+    };
+    parts
+        .into_iter()
+        .map(|part| {
+            (
+                part.get("TableName").and_then(Value::as_str).unwrap_or_default(),
+                one(part),
+                part,
+            )
+        })
+        .collect()
+}
+
+/// What a call says, in one line.
+pub(crate) fn label(call: &Call) -> String {
+    let body = call.json();
+    let mut line = call.operation.clone();
+    if call.attempt > 1 {
+        line.push_str(&format!(" (send {})", call.attempt));
+    }
+    if call.service == Service::Sqs {
+        let queue = body.get("QueueUrl").and_then(Value::as_str).unwrap_or_default();
+        line.push(' ');
+        line.push_str(queue.rsplit('/').next().unwrap_or_default());
+        return line;
+    }
+    for (table, key, _) in writes(&body) {
+        let name = ["step", "event", "sk", "org"]
+            .into_iter()
+            .map(|name| shadow::text(&key, name))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+            .to_owned();
+        line.push_str(&format!(" {table}/{name}"));
+    }
+    line
+}
