@@ -16,7 +16,6 @@ mod provider;
 mod recover;
 mod resend;
 mod size;
-mod sweep;
 mod wire;
 mod world;
 mod writes;
