@@ -1,5 +1,6 @@
 //! Ways to an org's providers, within one invocation: settings, secrets, and a transport that ends with it.
 
+mod app;
 mod desk;
 mod model;
 
@@ -18,6 +19,7 @@ use ratchet_providers::slack::Slack;
 use ratchet_providers::transport::Transport;
 use ratchet_providers::wire::Wire;
 
+pub use app::AppAccess;
 pub use desk::{Desk, IntercomAccess, ZendeskAccess};
 pub use model::{ModelAccess, Reply};
 

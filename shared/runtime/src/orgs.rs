@@ -51,6 +51,11 @@ pub enum OrgError {
     Secret(#[from] SecretError),
 }
 
+/// The list of orgs could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("orgs could not be listed code=`{0}`")]
+pub struct OrgsUnread(pub String);
+
 impl From<OrgError> for StageError {
     /// An operator mends settings and secrets; until then the message waits, and nothing is lost.
     fn from(error: OrgError) -> Self {
@@ -166,6 +171,32 @@ impl Orgs {
             org: org.clone(),
             problems: problems.len(),
         })
+    }
+
+    /// Every org that has settings, in order of their names.
+    ///
+    /// # Errors
+    /// The service's code, when the table does not answer.
+    pub async fn all(&self) -> Result<Vec<OrgId>, OrgsUnread> {
+        let mut found = std::collections::BTreeSet::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .scan()
+                .table_name(&*self.table)
+                .projection_expression("org")
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| OrgsUnread(error.code().unwrap_or("NoAnswer").to_owned()))?;
+            let names = page.items().iter().filter_map(|item| item.get("org")?.as_s().ok());
+            found.extend(names.filter_map(|name| OrgId::parse(name.as_str()).ok()));
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found.into_iter().collect());
+            }
+        }
     }
 
     /// The secret behind a reference.

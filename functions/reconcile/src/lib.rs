@@ -1,0 +1,223 @@
+//! Compares the ledger with the outside world, both ways, and makes a plan of repairs.
+//!
+//! - **Bills**: a period's total against its entries, and each entry against its billable flag.
+//! - **Effects** of bugs billed in the window: pull requests by their branch, comments and messages by their marker.
+//!   Done on the ledger and not there; there and not on the ledger.
+//! - **Late receipts**: results that came after another attempt had taken over.
+//! - **Tickets** that changed and that no webhook told of (Zendesk's incremental list).
+//! - **Deliveries** of the org's GitHub App that failed: GitHub never repeats one by itself.
+//!
+//! Comparing writes nothing but its own trigger's row. A plan has a hash over its items; `apply` with that hash compares
+//! again and refuses when it would find anything else. Repairs go through the doors that the work itself uses (the
+//! intake's dedup, the ledger's conditions), so that a repair too many is as harmless as a redelivery. What only a person
+//! can judge is marked `look`; bills are never written here.
+
+mod ask;
+mod plan;
+mod repair;
+mod survey;
+
+use std::collections::BTreeSet;
+
+use lambda_runtime::Error;
+use ratchet_domain::stage::Stage;
+use ratchet_guard::clock::Millis;
+use ratchet_guard::intake::Intake;
+use ratchet_guard::{Decision, Ledger, StageError, Why};
+use ratchet_runtime::config::{ConfigError, Reader};
+use ratchet_runtime::connect::Connector;
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::queues::Queues;
+use ratchet_runtime::serve::Function;
+use serde_json::Value;
+use thiserror::Error as ThisError;
+
+pub use ask::AskError;
+pub use plan::{Item, Kind, Plan, Repair, Status, Unread};
+
+use ask::{Ask, Defaults};
+use plan::{ITEMS_MAX, hash_of};
+use survey::Survey;
+
+/// The part of an invocation's time that is kept for what is under way when it stops.
+const RESERVE_PART: u64 = 4;
+
+/// A plan that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+pub enum ApplyError {
+    /// The world has moved since the plan was made; nothing was changed.
+    #[error("plan is out of date, make another one asked=`{asked}` found=`{found}`")]
+    Moved {
+        /// The plan's hash.
+        asked: String,
+        /// The hash of what is found now.
+        found: String,
+    },
+}
+
+/// The function.
+#[derive(Clone)]
+pub struct Reconcile {
+    ledger: Ledger,
+    intake: Intake,
+    queues: Queues,
+    connector: Connector,
+    dynamo: aws_sdk_dynamodb::Client,
+    usage_table: String,
+    defaults: Defaults,
+}
+
+impl Reconcile {
+    /// Reads `LEDGER_TABLE` with the guard's durations, `EVENTS_TABLE` with the intake's, `USAGE_TABLE`,
+    /// `SETTINGS_TABLE`, `SETTINGS_CACHE_SECONDS`, `CLIENT_TIMEOUT_MS`, `EXTRACT_QUEUE_URL`,
+    /// `RECONCILE_WINDOW_SECONDS` and `RECONCILE_SETTLE_SECONDS`.
+    ///
+    /// # Errors
+    /// Every variable that is missing or bad, at once.
+    pub fn new(deployment: &Deployment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(&deployment.env);
+        let reconcile = Self {
+            ledger: deployment.ledger(&mut reader),
+            intake: deployment.intake(&mut reader),
+            queues: deployment.queues(&mut reader, &[Stage::Extract]),
+            connector: Connector::new(deployment, &mut reader),
+            dynamo: deployment.dynamo.clone(),
+            usage_table: reader.text("USAGE_TABLE"),
+            defaults: Defaults {
+                window_ms: reader.number("RECONCILE_WINDOW_SECONDS").saturating_mul(1000),
+                settle_ms: reader.number("RECONCILE_SETTLE_SECONDS").saturating_mul(1000),
+            },
+        };
+        reader.done(reconcile)
+    }
+
+    /// The request, once: claimed, compared, carried out where asked, sealed.
+    async fn once(&self, ledger: &Ledger, ask: &Ask) -> Result<Plan, Error> {
+        let claim = match ledger.claim(&ask.work()).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => {
+                let plan: Plan = sealed.result()?;
+                return Ok(Plan {
+                    status: Status::Duplicate,
+                    ..plan
+                });
+            }
+            Decision::Parked(parked) => return Err(StageError::Parked(parked).into()),
+        };
+        match self.done(ledger, ask).await {
+            Ok(plan) => {
+                claim.decide(plan.clone()).seal().await?;
+                Ok(plan)
+            }
+            Err(error) => {
+                let released = claim
+                    .release(&Why::new("not_reconciled", error.to_string()))
+                    .await;
+                tracing::warn!(stage = "reconcile", "request is not done: {released}");
+                Err(error)
+            }
+        }
+    }
+
+    async fn done(&self, ledger: &Ledger, ask: &Ask) -> Result<Plan, Error> {
+        let mut plan = self.compare(ledger, ask).await?;
+        let Some(asked) = &ask.apply else {
+            return Ok(plan);
+        };
+        if *asked != plan.plan_hash {
+            let (asked, found) = (asked.clone(), plan.plan_hash);
+            return Err(ApplyError::Moved { asked, found }.into());
+        }
+        plan.status = Status::Applied;
+        for item in plan.items.iter().filter(|item| item.repair != Repair::Look) {
+            match self.repair(ledger, item).await {
+                Ok(true) => plan.applied += 1,
+                Ok(false) => plan.failed += 1,
+                Err(error) => {
+                    tracing::warn!(
+                        stage = "reconcile",
+                        subject = item.subject,
+                        "repair did not succeed: {error}"
+                    );
+                    plan.failed += 1;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn compare(&self, ledger: &Ledger, ask: &Ask) -> Result<Plan, Error> {
+        let reserve_ms = ledger.deadline_ms().saturating_sub(ledger.now_ms()) / RESERVE_PART;
+        let mut survey = Survey {
+            reconcile: self,
+            ledger,
+            ask,
+            stop_at: ledger.deadline_ms().saturating_sub(reserve_ms),
+            items: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            more: false,
+        };
+        let orgs = match &ask.org {
+            Some(org) => {
+                // An org that is not there is a refusal, not an empty plan.
+                self.connector.orgs().settings(org).await?;
+                vec![org.clone()]
+            }
+            None => self.connector.orgs().all().await?,
+        };
+        survey.receipts().await?;
+        for org in &orgs {
+            if survey.is_late() {
+                break;
+            }
+            survey.org(org).await;
+        }
+        let mut items: Vec<Item> = survey.items.into_iter().collect();
+        items.truncate(ITEMS_MAX);
+        Ok(Plan {
+            status: Status::Planned,
+            plan_hash: hash_of(&items),
+            since: ask.since(),
+            until: ask.until(),
+            items,
+            unread: survey.unread.into_iter().collect(),
+            more: survey.more,
+            applied: 0,
+            failed: 0,
+        })
+    }
+}
+
+impl Function for Reconcile {
+    type Event = Value;
+    type Answer = Plan;
+
+    async fn call(&self, event: Value, deadline_ms: Millis) -> Result<Plan, Error> {
+        let ledger = self.ledger.until(deadline_ms);
+        let started_ms = ledger.now_ms();
+        let ask = Ask::read(&event, started_ms, self.defaults)?;
+        let plan = self.once(&ledger, &ask).await?;
+        let duration_ms = ledger.now_ms().saturating_sub(started_ms);
+        tracing::info!(
+            stage = "reconcile",
+            status = ?plan.status,
+            findings = plan.items.len(),
+            unread = plan.unread.len(),
+            applied = plan.applied,
+            failed = plan.failed,
+            more = plan.more,
+            duration_ms,
+            "reconciled"
+        );
+        Ok(plan)
+    }
+}
+
+impl std::fmt::Debug for Reconcile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reconcile")
+            .field("ledger", &self.ledger)
+            .field("connector", &self.connector)
+            .finish_non_exhaustive()
+    }
+}
