@@ -136,6 +136,10 @@ pub struct Functions {
     open_pr: open_pr::OpenPr,
     publish_rca: publish_rca::PublishRca,
     notify: notify::Notify,
+    /// The sweep: called by alarms, schedules and operators.
+    pub replay: replay::Replay,
+    /// The comparison with the outside world: called by schedules and operators.
+    pub reconcile: reconcile::Reconcile,
 }
 
 impl Functions {
@@ -160,6 +164,8 @@ impl Functions {
             open_pr: made(&deployment, "open-pr", open_pr::OpenPr::new)?,
             publish_rca: made(&deployment, "publish-rca", publish_rca::PublishRca::new)?,
             notify: made(&deployment, "notify", notify::Notify::new)?,
+            replay: made(&deployment, "replay", replay::Replay::new)?,
+            reconcile: made(&deployment, "reconcile", reconcile::Reconcile::new)?,
         })
     }
 

@@ -46,6 +46,8 @@ fn start(binary: &str, env: &BTreeMap<String, String>) -> Option<Result<(), Conf
         "open-pr" => open_pr::OpenPr::new(&deployment).map(drop),
         "publish-rca" => publish_rca::PublishRca::new(&deployment).map(drop),
         "notify" => notify::Notify::new(&deployment).map(drop),
+        "replay" => replay::Replay::new(&deployment).map(drop),
+        "reconcile" => reconcile::Reconcile::new(&deployment).map(drop),
         _ => return None,
     })
 }

@@ -135,6 +135,7 @@ fn expected(binary: &str) -> Result<BTreeSet<String>> {
                 grant(&LEDGER, table);
                 grant(&["dynamodb:Query"], table);
             }
+            grant(&["dynamodb:Query"], "LedgerTable/index/unfinished");
             grant(&["dynamodb:GetItem", "dynamodb:Query"], "UsageTable");
             grant(&["dynamodb:Scan"], "SettingsTable");
             grant(&["sqs:SendMessage"], "ExtractQueue");
