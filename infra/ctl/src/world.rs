@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use ratchet_guard::Ledger;
 use ratchet_guard::timing::Timing;
-use ratchet_runtime::config::Reader;
-use ratchet_runtime::deployment::{Deployment, aws};
+use ratchet_runtime::config::{Env, Reader};
+use ratchet_runtime::deployment::{Deployment, of_operator};
 
 use crate::failure::Failure;
 use crate::settings::SettingsTable;
@@ -39,9 +39,11 @@ pub struct Named {
 #[async_trait]
 impl Worlds for Named {
     async fn open(&self) -> Result<World, Failure> {
-        let mut deployment = Deployment::of_process().await;
+        let env = Env::of_process();
+        let config = of_operator(&env).await;
+        let mut deployment = Deployment::with(env, &config);
         if let Some(stack) = &self.stack {
-            let client = aws_sdk_cloudformation::Client::new(&aws(&deployment.env).await);
+            let client = aws_sdk_cloudformation::Client::new(&config);
             let outputs = stack::variables(&client, stack).await?;
             deployment.env = std::env::vars().chain(outputs).collect();
         }

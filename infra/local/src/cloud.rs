@@ -43,13 +43,18 @@ impl Cloud {
         for (name, table) in &template.tables {
             let kinds = [KeyType::Hash, KeyType::Range];
             let keys: Vec<(&str, KeyType)> = table.keys.iter().map(String::as_str).zip(kinds).collect();
-            schema::create(&dynamo, name, &keys, table.has_unfinished).await.with_context(|| name.clone())?;
+            schema::create(&dynamo, name, &keys, table.has_unfinished)
+                .await
+                .with_context(|| name.clone())?;
         }
         let sqs = link.sqs();
         for (name, queue) in &template.queues {
             sqs.create_queue()
                 .queue_name(name)
-                .attributes(QueueAttributeName::VisibilityTimeout, queue.visibility_seconds.to_string())
+                .attributes(
+                    QueueAttributeName::VisibilityTimeout,
+                    queue.visibility_seconds.to_string(),
+                )
                 .send()
                 .await
                 .with_context(|| name.clone())?;
@@ -68,7 +73,23 @@ impl Cloud {
                     .with_context(|| name.clone())?;
             }
         }
-        Ok(Self { template: Arc::new(template), aws, secrets })
+        Ok(Self {
+            template: Arc::new(template),
+            aws,
+            secrets,
+        })
+    }
+
+    /// A deployment that an account holds already.
+    ///
+    /// # Errors
+    /// When the template is not readable.
+    pub fn found(aws: Aws, secrets: BTreeMap<String, String>) -> Result<Self> {
+        Ok(Self {
+            template: Arc::new(Template::of_this_build()?),
+            aws,
+            secrets,
+        })
     }
 
     /// The same deployment on another account that holds its resources, as a fork does.
@@ -120,7 +141,10 @@ impl Cloud {
     /// How long a function of this name runs at most, in ms.
     #[must_use]
     pub fn timeout_ms(&self, binary: &str) -> Millis {
-        self.template.functions.get(binary).map_or(0, |function| function.timeout_seconds.saturating_mul(1000))
+        self.template
+            .functions
+            .get(binary)
+            .map_or(0, |function| function.timeout_seconds.saturating_mul(1000))
     }
 }
 

@@ -3,12 +3,15 @@
 
 mod price;
 mod report;
+mod row;
 mod setup;
 mod story;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+
+pub use setup::{CHANNEL, sandbox_secrets, sandbox_settings, working_tree};
 
 use report::Report;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use local::up::Options;
 
 #[derive(Parser)]
 #[command(name = "local", about = "Ratchet and the cloud it runs on, in one process")]
@@ -27,6 +28,21 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         port: u16,
     },
+    /// Keeps the cloud running on 127.0.0.1 until interrupted.
+    Up {
+        /// The intake's port; the AWS services take the next one, the providers the one after. 0 takes free ones.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// Keeps everything here between runs.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Settings of an org whose providers are real; its `env:` secrets are read from this environment.
+        #[arg(long, value_name = "FILE")]
+        org: Option<PathBuf>,
+        /// Maps bugs against this working tree, beside the sample shop.
+        #[arg(long, value_name = "DIR")]
+        repo: Option<PathBuf>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -34,5 +50,19 @@ async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Demo { json } => local::demo::run(json.as_deref()).await,
         Command::Emulators { port } => local::emulators::run(port).await,
+        Command::Up {
+            port,
+            data,
+            org,
+            repo,
+        } => {
+            let options = Options {
+                port,
+                data,
+                org,
+                repo,
+            };
+            local::up::run(&options).await
+        }
     }
 }

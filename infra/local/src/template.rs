@@ -74,9 +74,15 @@ impl Template {
     /// As [`Template::of_this_build`].
     pub fn parse(text: &str) -> Result<Self> {
         let document: Value = serde_yaml_ng::from_str(text).context("template is not YAML")?;
-        let resources = document.get("Resources").and_then(Value::as_mapping).context("template has no Resources")?;
-        let mut template =
-            Self { tables: BTreeMap::new(), queues: BTreeMap::new(), functions: BTreeMap::new() };
+        let resources = document
+            .get("Resources")
+            .and_then(Value::as_mapping)
+            .context("template has no Resources")?;
+        let mut template = Self {
+            tables: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            functions: BTreeMap::new(),
+        };
         for (id, resource) in resources {
             let id = id.as_str().context("a resource's id is no text")?.to_owned();
             let empty = Value::Null;
@@ -84,16 +90,26 @@ impl Template {
             let of_resource = || format!("resource `{id}`");
             match resource.get("Type").and_then(Value::as_str) {
                 Some("AWS::DynamoDB::Table") => {
-                    template.tables.insert(id.clone(), table(properties).with_context(of_resource)?);
+                    template
+                        .tables
+                        .insert(id.clone(), table(properties).with_context(of_resource)?);
                 }
                 Some("AWS::SQS::Queue") => {
-                    template.queues.insert(id.clone(), queue(properties).with_context(of_resource)?);
+                    template
+                        .queues
+                        .insert(id.clone(), queue(properties).with_context(of_resource)?);
                 }
                 Some("AWS::Serverless::Function") => {
-                    let binary = resource.get("Metadata").and_then(|value| value.get("BuildProperties"));
-                    let binary = binary.and_then(|value| value.get("Binary")).and_then(Value::as_str);
+                    let binary = resource
+                        .get("Metadata")
+                        .and_then(|value| value.get("BuildProperties"));
+                    let binary = binary
+                        .and_then(|value| value.get("Binary"))
+                        .and_then(Value::as_str);
                     let binary = binary.with_context(of_resource)?.to_owned();
-                    template.functions.insert(binary, function(properties).with_context(of_resource)?);
+                    template
+                        .functions
+                        .insert(binary, function(properties).with_context(of_resource)?);
                 }
                 _ => {}
             }
@@ -110,8 +126,15 @@ impl Template {
         binary: &str,
         resolve: impl Fn(&Variable) -> String,
     ) -> Result<BTreeMap<String, String>> {
-        let function = self.functions.get(binary).with_context(|| format!("template has no function `{binary}`"))?;
-        Ok(function.variables.iter().map(|(name, value)| (name.clone(), resolve(value))).collect())
+        let function = self
+            .functions
+            .get(binary)
+            .with_context(|| format!("template has no function `{binary}`"))?;
+        Ok(function
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), resolve(value)))
+            .collect())
     }
 }
 
@@ -120,10 +143,17 @@ fn whole(value: &Value, name: &str) -> Option<u64> {
 }
 
 fn table(properties: &Value) -> Result<Table> {
-    let schema = properties.get("KeySchema").and_then(Value::as_sequence).context("table has no KeySchema")?;
+    let schema = properties
+        .get("KeySchema")
+        .and_then(Value::as_sequence)
+        .context("table has no KeySchema")?;
     let keys: Option<Vec<String>> = schema
         .iter()
-        .map(|key| key.get("AttributeName").and_then(Value::as_str).map(str::to_owned))
+        .map(|key| {
+            key.get("AttributeName")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        })
         .collect();
     Ok(Table {
         keys: keys.context("a key has no AttributeName")?,
@@ -136,23 +166,41 @@ fn queue(properties: &Value) -> Result<Queue> {
         None => None,
         Some(policy) => {
             let target = policy.get("deadLetterTargetArn").map(variable).transpose()?;
-            let Some(Variable::Arn(target)) = target else { bail!("deadLetterTargetArn must be !GetAtt") };
-            Some((target, whole(policy, "maxReceiveCount").context("maxReceiveCount is missing")?))
+            let Some(Variable::Arn(target)) = target else {
+                bail!("deadLetterTargetArn must be !GetAtt")
+            };
+            Some((
+                target,
+                whole(policy, "maxReceiveCount").context("maxReceiveCount is missing")?,
+            ))
         }
     };
-    Ok(Queue { visibility_seconds: whole(properties, "VisibilityTimeout").unwrap_or(30), redrive })
+    Ok(Queue {
+        visibility_seconds: whole(properties, "VisibilityTimeout").unwrap_or(30),
+        redrive,
+    })
 }
 
 fn function(properties: &Value) -> Result<Function> {
-    let declared = properties.get("Environment").and_then(|value| value.get("Variables"));
-    let declared = declared.and_then(Value::as_mapping).context("function has no variables")?;
+    let declared = properties
+        .get("Environment")
+        .and_then(|value| value.get("Variables"));
+    let declared = declared
+        .and_then(Value::as_mapping)
+        .context("function has no variables")?;
     let mut variables = BTreeMap::new();
     for (name, value) in declared {
         let name = name.as_str().context("a variable's name is no text")?;
-        variables.insert(name.to_owned(), variable(value).with_context(|| format!("variable `{name}`"))?);
+        variables.insert(
+            name.to_owned(),
+            variable(value).with_context(|| format!("variable `{name}`"))?,
+        );
     }
     let events = properties.get("Events").and_then(Value::as_mapping);
-    let source = events.into_iter().flatten().find_map(|(_, event)| event.get("Properties")?.get("Queue").cloned());
+    let source = events
+        .into_iter()
+        .flatten()
+        .find_map(|(_, event)| event.get("Properties")?.get("Queue").cloned());
     let queue = match source.as_ref().map(variable).transpose()? {
         Some(Variable::Arn(id)) => Some(id),
         Some(Variable::Literal(_) | Variable::Reference(_)) => bail!("an event's Queue must be !GetAtt"),
@@ -178,7 +226,9 @@ fn variable(value: &Value) -> Result<Variable> {
             let id = text.strip_suffix(".Arn").context("only .Arn is read")?;
             Ok(Variable::Arn(id.to_owned()))
         }
-        Value::Null | Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) => bail!("value is not understood"),
+        Value::Null | Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) => {
+            bail!("value is not understood")
+        }
     }
 }
 
@@ -194,7 +244,10 @@ mod tests {
             let function = &template.functions[stage.as_str()];
             let queue = &template.queues[function.queue.as_ref().unwrap()];
             assert!(queue.redrive.is_some(), "{stage}");
-            assert!(queue.visibility_seconds >= 6 * function.timeout_seconds, "{stage}");
+            assert!(
+                queue.visibility_seconds >= 6 * function.timeout_seconds,
+                "{stage}"
+            );
         }
         assert_eq!(template.tables["LedgerTable"].keys, ["subject", "step"]);
     }
@@ -203,6 +256,9 @@ mod tests {
     fn a_value_of_an_unknown_shape_is_named() {
         let text = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildProperties: {Binary: f}}\n    Properties: {Timeout: 1, Environment: {Variables: {A: [1]}}}\n";
         let error = format!("{:#}", Template::parse(text).unwrap_err());
-        assert!(error.contains("resource `F`") && error.contains("variable `A`"), "{error}");
+        assert!(
+            error.contains("resource `F`") && error.contains("variable `A`"),
+            "{error}"
+        );
     }
 }

@@ -130,8 +130,8 @@ pub fn forbidden(path: &str) -> Option<&'static str> {
     {
         return Some("it leaves the repository");
     }
-    let in_folder = |folder: &&str| lower.starts_with(*folder) || lower.contains(&format!("/{folder}"));
-    if WORKFLOW_FOLDERS.iter().any(|folder| in_folder(&folder)) || WORKFLOW_FILES.contains(&name) {
+    let in_folder = |folder: &str| lower.starts_with(folder) || lower.contains(&format!("/{folder}"));
+    if WORKFLOW_FOLDERS.iter().any(|folder| in_folder(folder)) || WORKFLOW_FILES.contains(&name) {
         return Some("it is a workflow file");
     }
     if LOCK_FILES.contains(&name) {

@@ -111,6 +111,9 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
         }
     };
     let disposition = error.disposition();
+    if matches!(error, StageError::Conflict { .. }) {
+        tracing::error!(stage = %S::STAGE, metric = "content_conflict", "same key, other content: {error}");
+    }
     tracing::warn!(stage = %S::STAGE, ?disposition, duration_ms, "message is not done: {error}");
     match disposition {
         Disposition::Settled => settled(stage, ledger, message, envelope.as_ref().ok()).await,

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
 use ratchet_guard::Ledger;
 use ratchet_guard::clock::{AttemptIds, Clock, RandomAttemptIds, SystemClock};
 use ratchet_guard::intake::{Events, Intake};
 use ratchet_providers::transport::Transport;
 
+use crate::aws_http::OneClient;
 use crate::config::{Env, Reader};
-use crate::http::HttpTransport;
+use crate::http::{HttpTransport, client};
 use crate::orgs::Orgs;
 use crate::queues::Queues;
 use crate::secrets::{AwsSecrets, SecretSource};
@@ -38,17 +42,34 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The world of a Lambda function: AWS as the SDK's standard variables say, providers over HTTPS.
-    pub async fn of_process() -> Self {
+    /// The world of a Lambda function: credentials, region and endpoints from the variables that Lambda and the SDK
+    /// define, providers over HTTPS.
+    #[must_use]
+    pub fn of_process() -> Self {
         let env = Env::of_process();
-        let config = aws(&env).await;
+        Self::with(env.clone(), &of_lambda(&env))
+    }
+
+    /// The world that an SDK configuration reaches: for an operator's machine, where credentials come from profiles.
+    #[must_use]
+    pub fn with(env: Env, config: &SdkConfig) -> Self {
+        let at = |service: &str| endpoint(&env, service);
+        let mut dynamo = aws_sdk_dynamodb::config::Builder::from(config);
+        let mut sqs = aws_sdk_sqs::config::Builder::from(config);
+        // Set only where a variable says so: a profile may name an endpoint too.
+        if let Some(url) = at("DYNAMODB") {
+            dynamo = dynamo.endpoint_url(url);
+        }
+        if let Some(url) = at("SQS") {
+            sqs = sqs.endpoint_url(url);
+        }
         Self {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomAttemptIds),
-            dynamo: aws_sdk_dynamodb::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
+            dynamo: aws_sdk_dynamodb::Client::from_conf(dynamo.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             transport: Arc::new(HttpTransport::new()),
-            secrets: Arc::new(AwsSecrets::new(&config)),
+            secrets: Arc::new(AwsSecrets::new(config, at("SSM"), at("SECRETS_MANAGER"))),
             env,
         }
     }
@@ -115,19 +136,49 @@ impl std::fmt::Debug for Deployment {
     }
 }
 
-/// The SDK's configuration: its standard variables, rustls with ring, and one attempt's time below any invocation's.
-pub async fn aws(env: &Env) -> SdkConfig {
-    let client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+/// The SDK's configuration on an operator's machine: its whole chain of profiles, roles and variables.
+pub async fn of_operator(env: &Env) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(OneClient(client()))
+        .retry_config(retries())
+        .timeout_config(timeouts(env))
+        .load()
+        .await
+}
+
+/// The SDK's configuration in a function. Lambda hands credentials over in variables, so nothing else of the chain is
+/// linked: it would be a fifth of the binary.
+fn of_lambda(env: &Env) -> SdkConfig {
+    let region = env.get("AWS_REGION").or_else(|| env.get("AWS_DEFAULT_REGION"));
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region.map(|name| Region::new(name.to_owned())))
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ))
+        .http_client(OneClient(client()))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .retry_config(retries())
+        .timeout_config(timeouts(env))
+        .build()
+}
+
+/// Where a service is, if the SDK's standard variables say so: `AWS_ENDPOINT_URL_SQS` before `AWS_ENDPOINT_URL`.
+fn endpoint(env: &Env, service: &str) -> Option<String> {
+    let own = env.get(&format!("AWS_ENDPOINT_URL_{service}"));
+    own.or_else(|| env.get("AWS_ENDPOINT_URL")).map(str::to_owned)
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3)
+}
+
+/// One attempt's time, if `AWS_TIMEOUT_MS` says one.
+fn timeouts(env: &Env) -> TimeoutConfig {
     let mut timeouts = TimeoutConfig::builder();
     if let Some(timeout_ms) = env.get("AWS_TIMEOUT_MS").and_then(|value| value.parse().ok()) {
         timeouts = timeouts.operation_attempt_timeout(Duration::from_millis(timeout_ms));
     }
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(client)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(timeouts.build())
-        .load()
-        .await
+    timeouts.build()
 }

@@ -18,22 +18,27 @@ struct TimeLimit(Duration);
 /// The part of an invocation's remaining time that no request may use: room for the seal and the pass.
 const RESERVE_PART: u64 = 8;
 
-/// HTTP over rustls.
+/// The process's one HTTP client: rustls with ring, no redirects, no retries of its own, the system's certificates.
+#[must_use]
+pub(crate) fn client() -> reqwest::Client {
+    // A second process-wide installation is refused and harmless.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .unwrap_or_default()
+}
+
+/// The providers over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpTransport(reqwest::Client);
 
 impl HttpTransport {
-    /// A client that follows no redirects, retries nothing, and trusts the system's certificates.
+    /// A transport with a client of its own.
     #[must_use]
     pub fn new() -> Self {
-        // A second process-wide installation is refused and harmless.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .unwrap_or_default();
-        Self(client)
+        Self(client())
     }
 }
 

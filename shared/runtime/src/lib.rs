@@ -5,6 +5,7 @@
 //! Everything outside goes through those two doors, so a test that wraps them sees every call.
 
 pub mod answer;
+mod aws_http;
 pub mod batch;
 pub mod config;
 pub mod connect;

@@ -167,15 +167,7 @@ pub async fn settle<T: Serialize>(
     let (spent, model) = acted.receipt().spent();
     let claim = acted.claim();
     let zone = settings.billing.time_zone;
-    let entry = tokens.entry(
-        ticket,
-        zone,
-        claim.key(),
-        claim.fence(),
-        claim.first_claimed_at(),
-        model,
-        spent,
-    )?;
+    let entry = tokens.entry(ticket, zone, claim, model, spent)?;
     let problem = match acted.receipt() {
         Asked::Answered(_) => None,
         Asked::Unreadable { problem, .. } => Some(problem.clone()),

@@ -190,7 +190,10 @@ impl Orgs {
                 .send()
                 .await
                 .map_err(|error| OrgsUnread(error.code().unwrap_or("NoAnswer").to_owned()))?;
-            let names = page.items().iter().filter_map(|item| item.get("org")?.as_s().ok());
+            let names = page
+                .items()
+                .iter()
+                .filter_map(|item| item.get("org")?.as_s().ok());
             found.extend(names.filter_map(|name| OrgId::parse(name.as_str()).ok()));
             start = page.last_evaluated_key;
             if start.is_none() {

@@ -11,7 +11,7 @@ use thiserror::Error;
 /// Longest visibility that SQS grants, in seconds. Source: SQS quotas, 12 hours from the receive.
 const VISIBILITY_SECONDS_MAX: u64 = 43_000;
 
-/// Entries of one SendMessageBatch. Source: SQS quotas.
+/// Entries of one `SendMessageBatch`. Source: SQS quotas.
 const BATCH_ENTRIES_MAX: usize = 10;
 
 /// A queue did not take a message, or its answer did not come.

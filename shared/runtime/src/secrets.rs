@@ -56,12 +56,20 @@ pub struct AwsSecrets {
 }
 
 impl AwsSecrets {
-    /// Clients of that configuration; nothing is called yet.
+    /// Clients of that configuration, at other endpoints where they are given; nothing is called yet.
     #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
+    pub fn new(config: &SdkConfig, ssm: Option<String>, secrets_manager: Option<String>) -> Self {
+        let mut to_ssm = aws_sdk_ssm::config::Builder::from(config);
+        if let Some(url) = ssm {
+            to_ssm = to_ssm.endpoint_url(url);
+        }
+        let mut to_secrets_manager = aws_sdk_secretsmanager::config::Builder::from(config);
+        if let Some(url) = secrets_manager {
+            to_secrets_manager = to_secrets_manager.endpoint_url(url);
+        }
         Self {
-            ssm: aws_sdk_ssm::Client::new(config),
-            secrets_manager: aws_sdk_secretsmanager::Client::new(config),
+            ssm: aws_sdk_ssm::Client::from_conf(to_ssm.build()),
+            secrets_manager: aws_sdk_secretsmanager::Client::from_conf(to_secrets_manager.build()),
         }
     }
 }

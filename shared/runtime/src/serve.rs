@@ -19,7 +19,7 @@ use crate::telemetry;
 pub async fn queue_stage<S: QueueStage>(
     make: impl FnOnce(&Deployment) -> Result<S, ConfigError>,
 ) -> Result<(), Error> {
-    let stage = made(make).await?;
+    let stage = made(make)?;
     let stage = &stage;
     run(|event: LambdaEvent<SqsEvent>| {
         Box::pin(async move { Ok(batch::handle(stage, event.payload, event.context.deadline).await?) })
@@ -49,7 +49,7 @@ pub trait Function: Sync {
 pub async fn function<F: Function>(
     make: impl FnOnce(&Deployment) -> Result<F, ConfigError>,
 ) -> Result<(), Error> {
-    let function = made(make).await?;
+    let function = made(make)?;
     let function = &function;
     run(|event: LambdaEvent<F::Event>| Box::pin(function.call(event.payload, event.context.deadline))).await
 }
@@ -67,8 +67,8 @@ where
     served.await
 }
 
-async fn made<T>(make: impl FnOnce(&Deployment) -> Result<T, ConfigError>) -> Result<T, Error> {
-    let deployment = Deployment::of_process().await;
+fn made<T>(make: impl FnOnce(&Deployment) -> Result<T, ConfigError>) -> Result<T, Error> {
+    let deployment = Deployment::of_process();
     telemetry::start(&deployment.env);
     make(&deployment).map_err(|error| {
         tracing::error!("function cannot start: {error}");

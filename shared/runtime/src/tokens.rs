@@ -10,9 +10,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono_tz::Tz;
 use ratchet_domain::ids::TicketRef;
 use ratchet_domain::period::Period;
-use ratchet_guard::clock::Millis;
 use ratchet_guard::store::{Item, StoreError};
-use ratchet_guard::{Companion, WorkKey};
+use ratchet_guard::{Claim, Companion};
 use serde::{Deserialize, Serialize};
 
 /// What a step spent on a model, summed over the calls of its sealed attempt.
@@ -74,12 +73,11 @@ impl TokenMeter {
         &self,
         ticket: &TicketRef,
         zone: Tz,
-        key: &WorkKey,
-        fence: u64,
-        claimed_at: Millis,
+        claim: &Claim,
         model: &str,
         spent: Spent,
     ) -> Result<Companion, StoreError> {
+        let (key, fence, claimed_at) = (claim.key(), claim.fence(), claim.first_claimed_at());
         let period = Period::of(claimed_at, zone);
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let number = |value: u64| AttributeValue::N(value.to_string());

@@ -5,34 +5,14 @@ use std::fmt;
 
 use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ratchet_domain::bug::{Extraction, Mapping};
-use ratchet_domain::decision::{Decision, Gate};
 use ratchet_domain::ids::{OrgId, Provider as TicketProvider, TicketNumber, TicketRef};
-use ratchet_domain::step;
-use ratchet_guard::clock::{Clock, CountedAttemptIds};
-use ratchet_guard::timing::Timing;
-use ratchet_guard::{Ledger, Record, State, WorkKey};
-use ratchet_runtime::model::Asked;
 use serde_json::{Value, json};
 
 use super::price::dollars;
-use super::setup::{CAPPED_ORG, CHANNEL, World};
+use super::row::{Row, reading_ledger, row};
+use super::setup::{CAPPED_ORG, World};
 use super::story::Told;
 use crate::sandbox::effect::EffectKind;
-
-/// One ticket of the table.
-#[derive(Debug, Default)]
-struct Row {
-    org: String,
-    ticket: String,
-    outcome: String,
-    scores: String,
-    location: String,
-    pulls: String,
-    comment: bool,
-    charged: bool,
-    planned: BTreeSet<String>,
-}
 
 /// What the demo ends with.
 #[derive(Debug)]
@@ -251,104 +231,6 @@ impl Report {
         let share = count as f64 / self.rows.len().max(1) as f64;
         share
     }
-}
-
-/// A ledger that is only read: no lease is ever taken with it.
-fn reading_ledger(world: &World) -> Ledger {
-    let timing = Timing {
-        request_life_ms_max: 0,
-        lease_margin_ms: 0,
-        backoff_ms_base: 0,
-        backoff_ms_max: 0,
-        attempts_max: 1,
-    };
-    let ids = std::sync::Arc::new(CountedAttemptIds::new("report"));
-    let clock: std::sync::Arc<dyn Clock> = world.clock.clone();
-    Ledger::new(world.cloud.aws.link().dynamo(), "LedgerTable", clock, ids, timing)
-}
-
-fn row(ticket: &TicketRef, life: &[Record]) -> Result<Row> {
-    let mut row = Row {
-        org: ticket.org.to_string(),
-        ticket: ticket.number.to_string(),
-        ..Row::default()
-    };
-    let mut last: Option<&Record> = None;
-    for record in life {
-        let name = record.key.step();
-        if name.starts_with("extract#") && record.state == State::Sealed {
-            if let Asked::Answered(answered) = record.result::<Asked<Extraction>>()? {
-                match answered.answer {
-                    Extraction::NotABug { .. } => row.outcome = "not a bug".to_owned(),
-                    Extraction::Bug(bug) => row.scores = format!("{:.2}", bug.ai_confidence),
-                }
-            }
-        }
-        if name.starts_with("map#") && record.state == State::Sealed {
-            if let Asked::Answered(answered) = record.result::<Asked<Mapping>>()? {
-                if let Some(best) = answered.answer.locations.first() {
-                    row.location = format!("{}:{}", best.file, best.start_line);
-                }
-            }
-        }
-        if name.starts_with("qualify#") && last.is_none_or(|last| last.claimed_at <= record.claimed_at) {
-            last = Some(record);
-        }
-    }
-    if let Some(record) = last {
-        decided(&mut row, ticket, record)?;
-    }
-    outside(&mut row, life);
-    if row.outcome.is_empty() {
-        row.outcome = "unfinished".to_owned();
-    }
-    Ok(row)
-}
-
-fn decided(row: &mut Row, ticket: &TicketRef, record: &Record) -> Result<()> {
-    let decision: Decision = record.result()?;
-    row.scores = format!(
-        "{:.2} {:.2}",
-        decision.ai_confidence, decision.location_confidence
-    );
-    row.outcome = match decision.gate {
-        Gate::Billed => "billed".to_owned(),
-        Gate::Held => "held".to_owned(),
-        Gate::Capped => "capped".to_owned(),
-        Gate::BilledBefore => "billed".to_owned(),
-    };
-    if decision.gate != Gate::Billed {
-        return Ok(());
-    }
-    row.charged = true;
-    let steps = decision
-        .repos
-        .iter()
-        .map(step::pr)
-        .chain([step::RCA_COMMENT.to_owned(), step::slack(CHANNEL)]);
-    row.planned = steps
-        .map(|step| WorkKey::new(ticket.subject(), step).effect().to_string())
-        .collect();
-    Ok(())
-}
-
-fn outside(row: &mut Row, life: &[Record]) {
-    let sealed = |record: &&Record| record.state == State::Sealed;
-    let pulls: Vec<String> = life
-        .iter()
-        .filter(sealed)
-        .filter(|record| record.key.step().starts_with("pr#"))
-        .map(|record| {
-            let link = record.external_id.as_deref().unwrap_or_default();
-            let repo = record.key.step().rsplit('/').next().unwrap_or_default();
-            format!("{repo}#{}", link.rsplit('/').next().unwrap_or_default())
-        })
-        .collect();
-    row.pulls = pulls.join(" ");
-    row.comment = life
-        .iter()
-        .filter(sealed)
-        .any(|record| record.key.step() == step::RCA_COMMENT);
 }
 
 fn gates(rows: &[Row]) -> BTreeMap<&'static str, u64> {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::cloud::{Cloud, Functions};
+use crate::process::Process;
 use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers;
 use crate::sandbox::source::{SourceFile, read_dir};
@@ -29,7 +30,7 @@ pub(super) const ORG: &str = "acme";
 pub(super) const CAPPED_ORG: &str = "globex";
 
 /// Where the chat is read.
-pub(super) const CHANNEL: &str = "C0RATCHET";
+pub const CHANNEL: &str = "C0RATCHET";
 
 /// A ticket of the sample.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,7 +65,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(STARTS_AT));
         let known = answers::sample().context("answers.json")?;
         let sandbox = Sandbox::new(clock.clone(), 7).with_answers(known);
-        let secrets = secrets(&sandbox);
+        let secrets = sandbox_secrets(&sandbox);
         let cloud = Cloud::deploy(Aws::memory(clock.clone())?, secrets).await?;
         let world = Self {
             cloud,
@@ -101,7 +102,10 @@ impl World {
     }
 
     async fn put_settings(&self, org: &str, billing: Value) -> Result<()> {
-        let document = settings(org, billing);
+        let mut document = sandbox_settings(org, &["acme/shop".to_owned(), "acme/ratchet".to_owned()]);
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("billing".to_owned(), billing);
+        }
         Settings::parse(&document).map_err(|problems| anyhow::anyhow!("settings of {org}: {problems:?}"))?;
         let put = self
             .cloud
@@ -120,14 +124,17 @@ impl World {
         Ok(())
     }
 
-    /// The functions of a fresh process.
-    pub(super) fn functions(&self) -> Result<Functions> {
-        let link = self.cloud.aws.choked(self.watch.clone());
-        Functions::new(|name| {
-            let transport = Arc::new(self.sandbox.clone());
-            self.cloud
-                .deployment(name, &link, transport, self.clock.clone(), self.ids.clone())
-        })
+    /// The functions in a process that crashes where the watch says.
+    pub(super) fn process(&self) -> Result<Process> {
+        let (cloud, watch) = (self.cloud.clone(), self.watch.clone());
+        let (sandbox, clock, ids) = (self.sandbox.clone(), self.clock.clone(), self.ids.clone());
+        let start = move || {
+            let link = cloud.aws.choked(watch.clone());
+            Functions::new(|name| {
+                cloud.deployment(name, &link, Arc::new(sandbox.clone()), clock.clone(), ids.clone())
+            })
+        };
+        Process::new(Box::new(start), self.watch.clone(), self.clock.clone())
     }
 
     /// A customer opens the sample's ticket, with those of its comments that are there from the start.
@@ -169,7 +176,10 @@ pub(super) fn tickets() -> Result<Vec<Ticket>> {
 }
 
 /// The working tree that this was built in, or the one that it is run in.
-fn working_tree() -> Result<PathBuf> {
+///
+/// # Errors
+/// When neither is one.
+pub fn working_tree() -> Result<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let here = std::env::current_dir()?;
     [built, here]
@@ -178,7 +188,9 @@ fn working_tree() -> Result<PathBuf> {
         .context("run it from the root of Ratchet's working tree: that is the second repository")
 }
 
-fn secrets(sandbox: &Sandbox) -> BTreeMap<String, String> {
+/// What opens the sandbox, by the names that its settings refer to.
+#[must_use]
+pub fn sandbox_secrets(sandbox: &Sandbox) -> BTreeMap<String, String> {
     sandbox.read(|outside| {
         let pairs = [
             ("ZENDESK_SIGNING", &outside.zendesk.access.signing_secret),
@@ -195,10 +207,11 @@ fn secrets(sandbox: &Sandbox) -> BTreeMap<String, String> {
     })
 }
 
-fn settings(org: &str, billing: Value) -> Value {
+/// Settings of an org whose providers are the sandbox's.
+#[must_use]
+pub fn sandbox_settings(org: &str, repos: &[String]) -> Value {
     json!({
         "org": org,
-        "billing": billing,
         "zendesk": {
             "base_url": "https://acme.zendesk.com",
             "signing_secret": "env:ZENDESK_SIGNING",
@@ -210,7 +223,7 @@ fn settings(org: &str, billing: Value) -> Value {
             "api_url": "https://api.github.com",
             "token": "env:GITHUB_TOKEN",
             "webhook_secret": "env:GITHUB_WEBHOOK",
-            "repos": ["acme/shop", "acme/ratchet"],
+            "repos": repos,
         },
         "model": {
             "provider": "anthropic",

@@ -1,6 +1,7 @@
 //! What happens in the demo, in order: who writes, what arrives twice, what breaks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use aws_lambda_events::encodings::Body;
@@ -9,13 +10,17 @@ use ratchet_runtime::serve::Function;
 use serde_json::Value;
 
 use super::setup::{CAPPED_ORG, ORG, Ticket, World, tickets};
-use crate::pump::Pump;
+use crate::mapping::drain;
+use crate::process::Process;
 use crate::sandbox::Provider;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::webhook::Delivery;
 
 /// How long a webhook's function runs at most, in ms.
 const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
+
+/// Invocations that one part of the story may take, before it counts as endless.
+const INVOCATIONS_MAX: u64 = 10_000;
 
 /// What the story told, for the report.
 #[derive(Debug, Default)]
@@ -31,9 +36,8 @@ pub(super) struct Told {
 /// Tells the story.
 pub(super) async fn tell(world: &World) -> Result<Told> {
     let mut told = Told::default();
-    let mut pump = Pump::new(&world.cloud, world.clock.clone(), world.watch.clone(), || {
-        world.functions()
-    })?;
+    let process = Arc::new(world.process()?);
+    let mappings = process.mappings(&world.cloud)?;
     let sample = tickets()?;
 
     // The reply to the first pull request is lost after GitHub created it, and the process that posts the first
@@ -49,13 +53,13 @@ pub(super) async fn tell(world: &World) -> Result<Told> {
         world.open(ticket, ticket.id.parse().context("ticket id")?);
         told.tickets.push((ORG.to_owned(), ticket.id.clone()));
     }
-    first_day(world, &pump, &mut told).await?;
-    pump.drain().await?;
+    first_day(world, &process, &mut told).await?;
+    drain(&mappings, &world.clock, INVOCATIONS_MAX).await?;
 
     // A day later: a customer adds what was missing, and the two events arrive in the wrong order, one of them late.
     world.clock.advance(24 * 3_600_000);
-    second_day(world, &pump, &mut told, &sample).await?;
-    pump.drain().await?;
+    second_day(world, &process, &mut told, &sample).await?;
+    drain(&mappings, &world.clock, INVOCATIONS_MAX).await?;
 
     // The other org has room for one bug, and reports two.
     for (number, id) in [(0_usize, 6101_u64), (1, 6102)] {
@@ -64,24 +68,25 @@ pub(super) async fn tell(world: &World) -> Result<Told> {
         told.tickets.push((CAPPED_ORG.to_owned(), id.to_string()));
         let events = deliveries(world, id);
         for delivery in &events {
-            post(world, &pump, &mut told, CAPPED_ORG, delivery).await?;
+            post(world, &process, &mut told, CAPPED_ORG, delivery).await?;
         }
     }
-    pump.drain().await?;
+    drain(&mappings, &world.clock, INVOCATIONS_MAX).await?;
 
-    told.crashes = pump.crashes();
+    told.crashes = process.crashes();
     Ok(told)
 }
 
 /// Every webhook of the first day, the first ticket's twice at once, then tampered and stale ones.
-async fn first_day(world: &World, pump: &Pump<'_>, told: &mut Told) -> Result<()> {
+async fn first_day(world: &World, process: &Process, told: &mut Told) -> Result<()> {
     let ids = world.sandbox.read(|outside| outside.zendesk.ticket_ids());
     for (index, id) in ids.iter().enumerate() {
         for delivery in deliveries(world, *id) {
             if index % 4 == 0 {
                 let request = request(ORG, &delivery);
                 let deadline_ms = world.now_ms() + WEBHOOK_TIMEOUT_MS;
-                let webhook = &pump.functions().webhook;
+                let functions = process.functions();
+                let webhook = &functions.webhook;
                 let (one, other) = tokio::join!(
                     webhook.call(request.clone(), deadline_ms),
                     webhook.call(request, deadline_ms)
@@ -89,7 +94,7 @@ async fn first_day(world: &World, pump: &Pump<'_>, told: &mut Told) -> Result<()
                 note(told, &one.map_err(anyhow::Error::msg)?);
                 note(told, &other.map_err(anyhow::Error::msg)?);
             } else {
-                post(world, pump, told, ORG, &delivery).await?;
+                post(world, process, told, ORG, &delivery).await?;
             }
         }
     }
@@ -98,16 +103,23 @@ async fn first_day(world: &World, pump: &Pump<'_>, told: &mut Told) -> Result<()
         .into_iter()
         .next()
         .context("the ticket has no event")?;
-    post(world, pump, told, ORG, &delivery.clone().tampered()).await?;
+    post(world, process, told, ORG, &delivery.clone().tampered()).await?;
     let stale = world.sandbox.read(|outside| {
         let event = outside.zendesk.events_of(some).next().cloned();
         event.map(|event| outside.zendesk.delivery(&event, world.now_ms() - 3_600_000, 1))
     });
-    post(world, pump, told, ORG, &stale.context("the ticket has no event")?).await
+    post(
+        world,
+        process,
+        told,
+        ORG,
+        &stale.context("the ticket has no event")?,
+    )
+    .await
 }
 
 /// The later comments, newest event first; and every event of the first day again.
-async fn second_day(world: &World, pump: &Pump<'_>, told: &mut Told, sample: &[Ticket]) -> Result<()> {
+async fn second_day(world: &World, process: &Process, told: &mut Told, sample: &[Ticket]) -> Result<()> {
     for ticket in sample {
         let id: u64 = ticket.id.parse().context("ticket id")?;
         let later: Vec<&str> = ticket
@@ -122,7 +134,7 @@ async fn second_day(world: &World, pump: &Pump<'_>, told: &mut Told, sample: &[T
                 .edit(|outside, now_ms| outside.zendesk.customer_comment(now_ms, id, text));
         }
         for delivery in deliveries(world, id).into_iter().rev() {
-            post(world, pump, told, ORG, &delivery).await?;
+            post(world, process, told, ORG, &delivery).await?;
         }
     }
     Ok(())
@@ -140,9 +152,15 @@ fn deliveries(world: &World, ticket: u64) -> Vec<Delivery> {
     })
 }
 
-async fn post(world: &World, pump: &Pump<'_>, told: &mut Told, org: &str, delivery: &Delivery) -> Result<()> {
+async fn post(
+    world: &World,
+    process: &Process,
+    told: &mut Told,
+    org: &str,
+    delivery: &Delivery,
+) -> Result<()> {
     let deadline_ms = world.now_ms() + WEBHOOK_TIMEOUT_MS;
-    let answer = pump
+    let answer = process
         .functions()
         .webhook
         .call(request(org, delivery), deadline_ms)

@@ -152,7 +152,10 @@ async fn settings_are_held_to_their_bounds() {
 #[tokio::test]
 async fn unreadable_request_is_refused() {
     let world = world().await.unwrap();
-    assert_eq!(ask(&world, "Dance", json!({})).as_deref(), Some("InvalidAction;Sender"));
+    assert_eq!(
+        ask(&world, "Dance", json!({})).as_deref(),
+        Some("InvalidAction;Sender")
+    );
     for (body, expected) in [
         ("", "SerializationException;Sender"),
         ("{", "SerializationException;Sender"),

@@ -1,0 +1,129 @@
+//! One ticket of the demo's table, read from its life on the ledger.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ratchet_domain::bug::{Extraction, Mapping};
+use ratchet_domain::decision::{Decision, Gate};
+use ratchet_domain::ids::TicketRef;
+use ratchet_domain::step;
+use ratchet_guard::clock::{Clock, CountedAttemptIds};
+use ratchet_guard::timing::Timing;
+use ratchet_guard::{Ledger, Record, State, WorkKey};
+use ratchet_runtime::model::Asked;
+
+use super::setup::{CHANNEL, World};
+
+/// One ticket of the table.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) org: String,
+    pub(super) ticket: String,
+    pub(super) outcome: String,
+    pub(super) scores: String,
+    pub(super) location: String,
+    pub(super) pulls: String,
+    pub(super) comment: bool,
+    pub(super) charged: bool,
+    pub(super) planned: BTreeSet<String>,
+}
+
+/// A ledger that is only read: no lease is ever taken with it.
+pub(super) fn reading_ledger(world: &World) -> Ledger {
+    let timing = Timing {
+        request_life_ms_max: 0,
+        lease_margin_ms: 0,
+        backoff_ms_base: 0,
+        backoff_ms_max: 0,
+        attempts_max: 1,
+    };
+    let ids = Arc::new(CountedAttemptIds::new("report"));
+    let clock: Arc<dyn Clock> = world.clock.clone();
+    Ledger::new(world.cloud.aws.link().dynamo(), "LedgerTable", clock, ids, timing)
+}
+
+pub(super) fn row(ticket: &TicketRef, life: &[Record]) -> Result<Row> {
+    let mut row = Row {
+        org: ticket.org.to_string(),
+        ticket: ticket.number.to_string(),
+        ..Row::default()
+    };
+    let mut last: Option<&Record> = None;
+    for record in life {
+        let name = record.key.step();
+        if name.starts_with("extract#")
+            && record.state == State::Sealed
+            && let Asked::Answered(answered) = record.result::<Asked<Extraction>>()?
+        {
+            match answered.answer {
+                Extraction::NotABug { .. } => row.outcome = "not a bug".to_owned(),
+                Extraction::Bug(bug) => row.scores = format!("{:.2}", bug.ai_confidence),
+            }
+        }
+        if name.starts_with("map#")
+            && record.state == State::Sealed
+            && let Asked::Answered(answered) = record.result::<Asked<Mapping>>()?
+            && let Some(best) = answered.answer.locations.first()
+        {
+            row.location = format!("{}:{}", best.file, best.start_line);
+        }
+        if name.starts_with("qualify#") && last.is_none_or(|last| last.claimed_at <= record.claimed_at) {
+            last = Some(record);
+        }
+    }
+    if let Some(record) = last {
+        decided(&mut row, ticket, record)?;
+    }
+    outside(&mut row, life);
+    if row.outcome.is_empty() {
+        row.outcome = "unfinished".to_owned();
+    }
+    Ok(row)
+}
+
+fn decided(row: &mut Row, ticket: &TicketRef, record: &Record) -> Result<()> {
+    let decision: Decision = record.result()?;
+    row.scores = format!(
+        "{:.2} {:.2}",
+        decision.ai_confidence, decision.location_confidence
+    );
+    row.outcome = match decision.gate {
+        Gate::Billed => "billed".to_owned(),
+        Gate::Held => "held".to_owned(),
+        Gate::Capped => "capped".to_owned(),
+        Gate::BilledBefore => "billed".to_owned(),
+    };
+    if decision.gate != Gate::Billed {
+        return Ok(());
+    }
+    row.charged = true;
+    let steps = decision
+        .repos
+        .iter()
+        .map(step::pr)
+        .chain([step::RCA_COMMENT.to_owned(), step::slack(CHANNEL)]);
+    row.planned = steps
+        .map(|step| WorkKey::new(ticket.subject(), step).effect().to_string())
+        .collect();
+    Ok(())
+}
+
+fn outside(row: &mut Row, life: &[Record]) {
+    let sealed = |record: &&Record| record.state == State::Sealed;
+    let pulls: Vec<String> = life
+        .iter()
+        .filter(sealed)
+        .filter(|record| record.key.step().starts_with("pr#"))
+        .map(|record| {
+            let link = record.external_id.as_deref().unwrap_or_default();
+            let repo = record.key.step().rsplit('/').next().unwrap_or_default();
+            format!("{repo}#{}", link.rsplit('/').next().unwrap_or_default())
+        })
+        .collect();
+    row.pulls = pulls.join(" ");
+    row.comment = life
+        .iter()
+        .filter(sealed)
+        .any(|record| record.key.step() == step::RCA_COMMENT);
+}

@@ -1,0 +1,112 @@
+//! The functions as a process of their own would run them: made at a cold start, gone with a crash, made again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use ratchet_domain::stage::Stage;
+use ratchet_guard::clock::Clock;
+
+use crate::cloud::{Cloud, Functions};
+use crate::mapping::{Handler, Mapping, Unanswered};
+use crate::watch::SharedWatch;
+
+/// Makes the functions of a fresh process.
+pub type Start = Box<dyn Fn() -> Result<Functions> + Send + Sync>;
+
+/// The functions, and how to make them again.
+pub struct Process {
+    functions: Mutex<Arc<Functions>>,
+    start: Start,
+    watch: SharedWatch,
+    clock: Arc<dyn Clock>,
+    crashes: AtomicU64,
+}
+
+impl Process {
+    /// A process whose functions `start` makes: now, and again after every crash that `watch` reports.
+    ///
+    /// # Errors
+    /// When the functions cannot start.
+    pub fn new(start: Start, watch: SharedWatch, clock: Arc<dyn Clock>) -> Result<Self> {
+        let functions = Mutex::new(Arc::new(start()?));
+        Ok(Self {
+            functions,
+            start,
+            watch,
+            clock,
+            crashes: AtomicU64::new(0),
+        })
+    }
+
+    /// The functions as they run now.
+    #[must_use]
+    pub fn functions(&self) -> Arc<Functions> {
+        Arc::clone(&self.functions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How often it crashed.
+    #[must_use]
+    pub fn crashes(&self) -> u64 {
+        self.crashes.load(Ordering::SeqCst)
+    }
+
+    /// One mapping a stage, from the template's queue to this process.
+    ///
+    /// # Errors
+    /// When the template has no queue for a stage.
+    pub fn mappings(self: &Arc<Self>, cloud: &Cloud) -> Result<Vec<Mapping>> {
+        Stage::ALL
+            .into_iter()
+            .map(|stage| {
+                let function = cloud.template.functions.get(stage.as_str());
+                let queue = function.and_then(|function| function.queue.clone());
+                let queue = queue.with_context(|| format!("stage `{stage}` has no queue in the template"))?;
+                Ok(Mapping::new(
+                    cloud.aws.sqs.clone(),
+                    queue,
+                    self.handler(stage, cloud.timeout_ms(stage.as_str())),
+                ))
+            })
+            .collect()
+    }
+
+    fn handler(self: &Arc<Self>, stage: Stage, timeout_ms: u64) -> Handler {
+        let process = Arc::clone(self);
+        Arc::new(move |event| {
+            let process = Arc::clone(&process);
+            Box::pin(async move { process.invoke(stage, event, timeout_ms).await })
+        })
+    }
+
+    async fn invoke(
+        &self,
+        stage: Stage,
+        event: SqsEvent,
+        timeout_ms: u64,
+    ) -> Result<SqsBatchResponse, Unanswered> {
+        let functions = self.functions();
+        let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
+        tokio::select! {
+            biased;
+            () = self.watch.crashed() => {
+                self.crashes.fetch_add(1, Ordering::SeqCst);
+                let again = (self.start)().map_err(|error| Unanswered { reason: format!("{error:#}") })?;
+                *self.functions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(again);
+                Err(Unanswered { reason: "process crashed".to_owned() })
+            }
+            answer = functions.invoke(stage, event, deadline_ms) => {
+                answer.map_err(|error| Unanswered { reason: error.to_string() })
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process")
+            .field("crashes", &self.crashes())
+            .finish_non_exhaustive()
+    }
+}

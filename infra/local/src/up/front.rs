@@ -1,0 +1,125 @@
+//! The HTTP front: what API Gateway does between a socket and the intake.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use anyhow::Result;
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::event::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use ratchet_guard::clock::{Clock, SystemClock};
+use ratchet_runtime::serve::Function;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::process::Process;
+use crate::sandbox::webhook::Delivery;
+
+/// Largest body that reaches a function, in bytes. Source: HTTP API quotas, 10 MB.
+const BODY_BYTES_MAX: usize = 10_000_000;
+
+/// Answers every connection until the future is dropped.
+pub(super) async fn serve(
+    listener: TcpListener,
+    process: Arc<Process>,
+    timeout_ms: u64,
+) -> Result<Infallible> {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                let process = Arc::clone(&process);
+                let service = service_fn(move |request| answer(Arc::clone(&process), request, timeout_ms));
+                connections.spawn(async move {
+                    // The only error is a peer that went away.
+                    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn answer(
+    process: Arc<Process>,
+    request: Request<Incoming>,
+    timeout_ms: u64,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+        return Ok(status(413));
+    };
+    let mut event = ApiGatewayV2httpRequest::default();
+    event.raw_path = Some(head.uri.path().to_owned());
+    event.raw_query_string = head.uri.query().map(str::to_owned);
+    event.request_context.http.method = head.method;
+    event.headers = head.headers;
+    event.body = Some(STANDARD.encode(body.to_bytes()));
+    event.is_base64_encoded = true;
+    let deadline_ms = SystemClock.now_ms().saturating_add(timeout_ms);
+    Ok(match process.functions().webhook.call(event, deadline_ms).await {
+        Ok(answer) => printed(answer),
+        Err(error) => {
+            tracing::error!("intake failed: {error}");
+            status(500)
+        }
+    })
+}
+
+/// One delivery of the sandbox's webhook, handed to the intake without a socket.
+pub(super) async fn deliver(
+    process: &Process,
+    org: &str,
+    delivery: &Delivery,
+    timeout_ms: u64,
+) -> Result<()> {
+    let mut event = ApiGatewayV2httpRequest::default();
+    event.raw_path = Some(format!("/hooks/{org}/zendesk"));
+    event.request_context.http.method = http::Method::POST;
+    for (name, value) in &delivery.headers {
+        event
+            .headers
+            .insert(name.parse::<http::HeaderName>()?, value.parse()?);
+    }
+    event.body = Some(STANDARD.encode(&delivery.body));
+    event.is_base64_encoded = true;
+    let deadline_ms = SystemClock.now_ms().saturating_add(timeout_ms);
+    process
+        .functions()
+        .webhook
+        .call(event, deadline_ms)
+        .await
+        .map(|_| ())
+        .map_err(anyhow::Error::msg)
+}
+
+fn printed(answer: ApiGatewayV2httpResponse) -> Response<Full<Bytes>> {
+    let body = match answer.body {
+        Some(Body::Text(text)) => Bytes::from(text),
+        Some(Body::Binary(bytes)) => Bytes::from(bytes),
+        _ => Bytes::new(),
+    };
+    let mut response = Response::new(Full::new(body));
+    if let Ok(code) = u16::try_from(answer.status_code) {
+        *response.status_mut() =
+            http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    response.headers_mut().extend(answer.headers);
+    response
+}
+
+fn status(code: u16) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() =
+        http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    response
+}
