@@ -147,11 +147,12 @@ impl QueueStage for Extract {
 
     /// The event has become work on record, or will never: nobody hands it over again.
     async fn settled(&self, envelope: &Envelope) -> Result<(), StageError> {
-        match &envelope.body {
-            Body::Extract(TicketTouched {
-                event: Some(event), ..
-            }) => Ok(self.events.consume(event).await?),
-            _ => Ok(()),
+        if let Body::Extract(TicketTouched {
+            event: Some(event), ..
+        }) = &envelope.body
+        {
+            self.events.consume(event).await?;
         }
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ use report::Report;
 /// When anything is not as promised: the number of effects, of bills, or an outcome.
 pub async fn run(json: Option<&Path>) -> Result<()> {
     let world = setup::World::new().await?;
-    let story = story::tell(&world).await?;
+    let story = Box::pin(story::tell(&world)).await?;
     let report = Report::of(&world, &story).await?;
     println!("{report}");
     if let Some(path) = json {

@@ -50,7 +50,7 @@ fn every_dlq_and_every_waiting_message_calls_replay() -> Result<()> {
 }
 
 /// Words of the log that are counted and that no code writes yet; the list may only shrink.
-const UNWRITTEN: [&str; 1] = ["content_conflict"];
+const UNWRITTEN: [&str; 0] = [];
 
 /// What is counted in the log of each function: the word in the log, and the metric.
 fn counted(cloud: &Cloud) -> Result<Vec<(String, String, String)>> {

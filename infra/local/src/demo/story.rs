@@ -53,7 +53,7 @@ pub(super) async fn tell(world: &World) -> Result<Told> {
         world.open(ticket, ticket.id.parse().context("ticket id")?);
         told.tickets.push((ORG.to_owned(), ticket.id.clone()));
     }
-    first_day(world, &process, &mut told).await?;
+    Box::pin(first_day(world, &process, &mut told)).await?;
     drain(&mappings, &world.clock, INVOCATIONS_MAX).await?;
 
     // A day later: a customer adds what was missing, and the two events arrive in the wrong order, one of them late.
