@@ -104,7 +104,7 @@ impl Qualify {
 
     /// Charges in the period of the claim; a bug that waited at its cap is charged in the period that lets it through.
     async fn charge(&self, asked: &Asked, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
-        let zone = asked.settings.billing.time_zone;
+        let zone = &asked.settings.billing.time_zone;
         let claimed_at = acted.claim().first_claimed_at();
         let now_ms = acted.claim().now_ms();
         let mut times = vec![claimed_at];

@@ -60,7 +60,7 @@ impl Charge {
         decision: &Decision,
         billed_at: Millis,
     ) -> Self {
-        let period = Period::of(billed_at, settings.billing.time_zone);
+        let period = Period::of(billed_at, &settings.billing.time_zone);
         let bug_id = at.ticket.bug();
         let key = format!("entry#{bug_id}");
         let text = |value: &str| Value::Text(value.to_owned());

@@ -2,9 +2,27 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Utc};
-use chrono_tz::Tz;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+/// A time zone of the IANA database; UTC unless said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// The zone of an IANA name, as `Europe/Berlin`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        TimeZone::get(name).ok().map(Self)
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
 
 /// A calendar month, as `2026-11`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,12 +32,12 @@ pub struct Period(String);
 impl Period {
     /// The month of a time (ms since the Unix epoch) in a zone.
     #[must_use]
-    pub fn of(at_ms: u64, zone: Tz) -> Self {
+    pub fn of(at_ms: u64, zone: &Zone) -> Self {
         let at = i64::try_from(at_ms)
             .ok()
-            .and_then(DateTime::<Utc>::from_timestamp_millis)
+            .and_then(|at_ms| Timestamp::from_millisecond(at_ms).ok())
             .unwrap_or_default();
-        let local = at.with_timezone(&zone);
+        let local = at.to_zoned(zone.0.clone());
         Self(format!("{:04}-{:02}", local.year(), local.month()))
     }
 
@@ -65,12 +83,12 @@ mod tests {
     fn the_month_turns_at_the_orgs_own_midnight() {
         // 2026-10-31T23:30:00Z is already November in Berlin and still October in New York.
         let at_ms = 1_793_489_400_000;
-        assert_eq!(Period::of(at_ms, chrono_tz::UTC).as_str(), "2026-10");
-        assert_eq!(Period::of(at_ms, chrono_tz::Europe::Berlin).as_str(), "2026-11");
-        assert_eq!(
-            Period::of(at_ms, chrono_tz::America::New_York).as_str(),
-            "2026-10"
-        );
+        let month = |name| Zone::named(name).map(|zone| Period::of(at_ms, &zone).to_string());
+        assert_eq!(month("UTC").as_deref(), Some("2026-10"));
+        assert_eq!(month("Europe/Berlin").as_deref(), Some("2026-11"));
+        assert_eq!(month("America/New_York").as_deref(), Some("2026-10"));
+        assert_eq!(month("Mars/Olympus"), None);
+        assert_eq!(Period::of(at_ms, &Zone::default()).as_str(), "2026-10");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::ids::{OrgId, RepoName};
+use crate::period::Zone;
 use read::Reader;
 
 /// One thing wrong with a settings document.
@@ -73,7 +74,7 @@ pub struct Billing {
     /// Mapped bugs of a period that the plan includes; those above are overage.
     pub included: u64,
     /// IANA name of the zone whose calendar months are the periods; UTC unless said.
-    pub time_zone: chrono_tz::Tz,
+    pub time_zone: Zone,
     /// Most tokens (input and output) that a period may spend on models; none is no cap.
     pub token_cap: Option<u64>,
 }

@@ -166,7 +166,7 @@ pub async fn settle<T: Serialize>(
 ) -> Result<Sealed, StageError> {
     let (spent, model) = acted.receipt().spent();
     let claim = acted.claim();
-    let zone = settings.billing.time_zone;
+    let zone = &settings.billing.time_zone;
     let entry = tokens.entry(ticket, zone, claim, model, spent)?;
     let problem = match acted.receipt() {
         Asked::Answered(_) => None,

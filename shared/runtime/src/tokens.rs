@@ -7,9 +7,8 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono_tz::Tz;
 use ratchet_domain::ids::TicketRef;
-use ratchet_domain::period::Period;
+use ratchet_domain::period::{Period, Zone};
 use ratchet_guard::store::{Item, StoreError};
 use ratchet_guard::{Claim, Companion};
 use serde::{Deserialize, Serialize};
@@ -72,7 +71,7 @@ impl TokenMeter {
     pub fn entry(
         &self,
         ticket: &TicketRef,
-        zone: Tz,
+        zone: &Zone,
         claim: &Claim,
         model: &str,
         spent: Spent,

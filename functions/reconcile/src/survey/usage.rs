@@ -78,7 +78,7 @@ impl Survey<'_> {
 
     async fn periods(&self, org: &OrgId) -> Result<Vec<Period>, StageError> {
         let settings = self.reconcile.connector.orgs().settings(org).await?;
-        let zone = settings.billing.time_zone;
+        let zone = &settings.billing.time_zone;
         let mut period = Period::of(self.ask.since_ms, zone);
         let last = Period::of(self.ask.until_ms, zone);
         let mut periods = vec![period.clone()];

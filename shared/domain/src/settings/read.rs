@@ -7,6 +7,7 @@ use super::{
     Slack, Thresholds, Tracker, Zendesk,
 };
 use crate::ids::{OrgId, RepoName};
+use crate::period::Zone;
 
 /// An object of the document, its path, and the list that problems go to.
 pub(super) struct Reader<'a> {
@@ -231,9 +232,9 @@ fn billing(reader: &mut Reader<'_>) -> Option<Billing> {
     let included = reader.count("included").unwrap_or_default();
     let token_cap = reader.count("token_cap");
     let time_zone = match reader.value("time_zone") {
-        None => Some(chrono_tz::UTC),
+        None => Some(Zone::default()),
         Some(value) => {
-            let zone = value.as_str().and_then(|name| name.parse().ok());
+            let zone = value.as_str().and_then(Zone::named);
             if zone.is_none() {
                 reader.problem("time_zone", "must be an IANA time zone, as Europe/Berlin");
             }

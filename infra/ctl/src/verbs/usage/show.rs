@@ -93,7 +93,7 @@ async fn current(world: &World, org: &OrgId) -> Result<Period, Failure> {
                 "settings on record do not validate, name a period with --period org=`{org}`"
             ))
         })?;
-    Ok(Period::of(world.now_ms(), settings.billing.time_zone))
+    Ok(Period::of(world.now_ms(), &settings.billing.time_zone))
 }
 
 /// Every row of a partition, by sort key.
