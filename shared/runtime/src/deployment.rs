@@ -63,13 +63,16 @@ impl Deployment {
         if let Some(url) = at("SQS") {
             sqs = sqs.endpoint_url(url);
         }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new());
+        let secrets = AwsSecrets::new(config, &transport, Arc::clone(&clock), at);
         Self {
-            clock: Arc::new(SystemClock),
+            clock,
             ids: Arc::new(RandomAttemptIds),
             dynamo: aws_sdk_dynamodb::Client::from_conf(dynamo.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-            transport: Arc::new(HttpTransport::new()),
-            secrets: Arc::new(AwsSecrets::new(config, at("SSM"), at("SECRETS_MANAGER"))),
+            transport,
+            secrets: Arc::new(secrets),
             env,
         }
     }

@@ -1,11 +1,19 @@
 //! Where secrets come from: settings hold references only.
 
+mod signed;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use ratchet_domain::settings::SecretRef;
+use ratchet_guard::clock::Clock;
+use ratchet_providers::transport::Transport;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::config::Env;
+use signed::{CallError, Signed};
 
 /// A secret that could not be had; names the reference, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -49,27 +57,26 @@ impl SecretSource for EnvSecrets {
 }
 
 /// Environment variables, Systems Manager and Secrets Manager.
-#[derive(Debug, Clone)]
 pub struct AwsSecrets {
-    ssm: aws_sdk_ssm::Client,
-    secrets_manager: aws_sdk_secretsmanager::Client,
+    ssm: Signed,
+    secrets_manager: Signed,
+    clock: Arc<dyn Clock>,
 }
 
 impl AwsSecrets {
-    /// Clients of that configuration, at other endpoints where they are given; nothing is called yet.
+    /// Both services, with the credentials and the region of that configuration; at other endpoints where they are
+    /// given. Nothing is called yet.
     #[must_use]
-    pub fn new(config: &SdkConfig, ssm: Option<String>, secrets_manager: Option<String>) -> Self {
-        let mut to_ssm = aws_sdk_ssm::config::Builder::from(config);
-        if let Some(url) = ssm {
-            to_ssm = to_ssm.endpoint_url(url);
-        }
-        let mut to_secrets_manager = aws_sdk_secretsmanager::config::Builder::from(config);
-        if let Some(url) = secrets_manager {
-            to_secrets_manager = to_secrets_manager.endpoint_url(url);
-        }
+    pub fn new(
+        config: &SdkConfig,
+        transport: &Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        at: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         Self {
-            ssm: aws_sdk_ssm::Client::from_conf(to_ssm.build()),
-            secrets_manager: aws_sdk_secretsmanager::Client::from_conf(to_secrets_manager.build()),
+            ssm: Signed::new(config, transport, "ssm", at("SSM")),
+            secrets_manager: Signed::new(config, transport, "secretsmanager", at("SECRETS_MANAGER")),
+            clock,
         }
     }
 }
@@ -77,41 +84,41 @@ impl AwsSecrets {
 #[async_trait]
 impl SecretSource for AwsSecrets {
     async fn resolve(&self, env: &Env, reference: &SecretRef) -> Result<String, SecretError> {
+        let now_ms = self.clock.now_ms();
         match reference {
             SecretRef::Env(name) => of_env(env, name),
             SecretRef::Ssm(name) => {
-                let answer = self
-                    .ssm
-                    .get_parameter()
-                    .name(name)
-                    .with_decryption(true)
-                    .send()
-                    .await;
-                answer
-                    .ok()
-                    .and_then(|output| output.parameter)
-                    .and_then(|parameter| parameter.value)
-                    .ok_or_else(|| {
-                        unresolved(
-                            &format!("ssm:{name}"),
-                            "the parameter is missing or may not be read",
-                        )
-                    })
+                let asked = json!({ "Name": name, "WithDecryption": true });
+                let answer = self.ssm.call("AmazonSSM.GetParameter", &asked, now_ms).await;
+                value_at(answer, "/Parameter/Value", || format!("ssm:{name}"))
             }
             SecretRef::SecretsManager(id) => {
-                let answer = self.secrets_manager.get_secret_value().secret_id(id).send().await;
-                answer
-                    .ok()
-                    .and_then(|output| output.secret_string)
-                    .ok_or_else(|| {
-                        unresolved(
-                            &format!("secretsmanager:{id}"),
-                            "the secret is missing or may not be read",
-                        )
-                    })
+                let asked = json!({ "SecretId": id });
+                let target = "secretsmanager.GetSecretValue";
+                let answer = self.secrets_manager.call(target, &asked, now_ms).await;
+                value_at(answer, "/SecretString", || format!("secretsmanager:{id}"))
             }
         }
     }
+}
+
+impl std::fmt::Debug for AwsSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsSecrets").finish_non_exhaustive()
+    }
+}
+
+fn value_at(
+    answer: Result<Value, CallError>,
+    pointer: &str,
+    reference: impl Fn() -> String,
+) -> Result<String, SecretError> {
+    let answer = answer.map_err(|error| unresolved(&reference(), &error.to_string()))?;
+    answer
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| unresolved(&reference(), "it holds no text"))
 }
 
 fn of_env(env: &Env, name: &str) -> Result<String, SecretError> {
@@ -124,5 +131,111 @@ fn unresolved(reference: &str, problem: &str) -> SecretError {
     SecretError {
         reference: reference.to_owned(),
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use aws_config::Region;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use bytes::Bytes;
+    use ratchet_guard::clock::Millis;
+    use ratchet_providers::transport::TransportError;
+
+    use super::*;
+
+    struct At(Millis);
+
+    impl Clock for At {
+        fn now_ms(&self) -> Millis {
+            self.0
+        }
+    }
+
+    /// Answers every request alike, and keeps the requests.
+    struct Service {
+        status: u16,
+        body: &'static str,
+        seen: Mutex<Vec<http::Request<Bytes>>>,
+    }
+
+    #[async_trait]
+    impl Transport for Service {
+        async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+            self.seen.lock().unwrap().push(request);
+            let answer = http::Response::builder().status(self.status);
+            Ok(answer.body(Bytes::from_static(self.body.as_bytes())).unwrap())
+        }
+    }
+
+    fn service(status: u16, body: &'static str) -> Arc<Service> {
+        let seen = Mutex::new(Vec::new());
+        Arc::new(Service { status, body, seen })
+    }
+
+    async fn resolve(service: &Arc<Service>, reference: &str) -> Result<String, SecretError> {
+        let credentials = Credentials::from_keys("AKIDEXAMPLE", "wJalrXUtnFEMI", Some("session".to_owned()));
+        let config = SdkConfig::builder()
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let transport: Arc<dyn Transport> = Arc::clone(service) as Arc<dyn Transport>;
+        // 2015-08-30T12:36:00Z
+        let secrets = AwsSecrets::new(&config, &transport, Arc::new(At(1_440_938_160_000)), |_| None);
+        let reference = SecretRef::parse(reference).unwrap();
+        secrets.resolve(&Env::default(), &reference).await
+    }
+
+    #[tokio::test]
+    async fn a_parameter_is_asked_for_decrypted_and_signed() {
+        let service = service(200, r#"{"Parameter":{"Name":"/ratchet/key","Value":"s3cret"}}"#);
+        assert_eq!(resolve(&service, "ssm:/ratchet/key").await.unwrap(), "s3cret");
+        let seen = service.seen.lock().unwrap();
+        let request = seen.first().unwrap();
+        assert_eq!(request.uri(), "https://ssm.eu-central-1.amazonaws.com/");
+        let header = |name: &str| request.headers()[name].to_str().unwrap();
+        assert_eq!(header("x-amz-target"), "AmazonSSM.GetParameter");
+        assert_eq!(header("x-amz-date"), "20150830T123600Z");
+        assert_eq!(header("x-amz-security-token"), "session");
+        let scope = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-central-1/ssm/aws4_request";
+        assert!(header("authorization").starts_with(scope));
+        assert!(header("authorization").contains("content-type;host;x-amz-date"));
+        let asked: Value = serde_json::from_slice(request.body()).unwrap();
+        assert_eq!(asked, json!({ "Name": "/ratchet/key", "WithDecryption": true }));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_read_from_the_secrets_manager() {
+        let service = service(200, r#"{"SecretString":"s3cret"}"#);
+        assert_eq!(
+            resolve(&service, "secretsmanager:ratchet/key").await.unwrap(),
+            "s3cret"
+        );
+        let seen = service.seen.lock().unwrap();
+        let request = seen.first().unwrap();
+        assert_eq!(
+            request.uri(),
+            "https://secretsmanager.eu-central-1.amazonaws.com/"
+        );
+        assert_eq!(request.body(), r#"{"SecretId":"ratchet/key"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_reference_and_the_services_error_without_its_text() {
+        let body = r#"{"__type":"com.amazonaws.ssm#ParameterNotFound","message":"\n forged"}"#;
+        let error = resolve(&service(400, body), "ssm:/ratchet/key")
+            .await
+            .unwrap_err();
+        let told = "secret could not be resolved: the service answered 400 ParameterNotFound reference=`ssm:/ratchet/key`";
+        assert_eq!(error.to_string(), told);
+    }
+
+    #[tokio::test]
+    async fn a_binary_secret_is_refused() {
+        let error = resolve(&service(200, r#"{"SecretBinary":"AAAA"}"#), "secretsmanager:x").await;
+        assert_eq!(error.unwrap_err().problem, "it holds no text");
     }
 }
