@@ -177,7 +177,13 @@ mod tests {
     }
 
     async fn resolve(service: &Arc<Service>, reference: &str) -> Result<String, SecretError> {
-        let credentials = Credentials::from_keys("AKIDEXAMPLE", "wJalrXUtnFEMI", Some("session".to_owned()));
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            "wJalrXUtnFEMI",
+            Some("session".to_owned()),
+            None,
+            "test",
+        );
         let config = SdkConfig::builder()
             .region(Region::new("eu-central-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
