@@ -99,7 +99,7 @@ impl QueueStage for Map {
             Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
             Decision::Parked(_) => return Ok(()),
         };
-        let model = asked.connection.model().await?;
+        let (claim, model) = claim.having(asked.connection.model().await).await?;
         let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug));
         let acted = claim.act(accept_duplicates(rank, ASKING_TWICE)).await?;
         let sealed =

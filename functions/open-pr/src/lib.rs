@@ -19,7 +19,7 @@ use ratchet_guard::effect::{accept_duplicates, probed};
 use ratchet_guard::{Decision, Ledger, OnRecord, Record, Sealed, StageError, State, Work, pass};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::ConfigError;
-use ratchet_runtime::connect::{Connection, GithubAccess};
+use ratchet_runtime::connect::{Connection, GithubAccess, ModelAccess};
 use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::queues::Queues;
@@ -37,12 +37,18 @@ pub struct OpenPr {
 /// What admission found: the billed bug, and this repository's share of it.
 pub(crate) struct Asked {
     connection: Connection,
-    github: GithubAccess,
     pub(crate) at: BugInRepo,
     pub(crate) bug: Bug,
     pub(crate) locations: Vec<Location>,
     pub(crate) tree: PinnedTree,
     gated: Gated,
+}
+
+impl Asked {
+    /// What the patch is written with: the repository and the model.
+    async fn doors(&self) -> Result<(GithubAccess, ModelAccess), StageError> {
+        Ok((self.connection.github().await?, self.connection.model().await?))
+    }
 }
 
 impl OpenPr {
@@ -56,6 +62,8 @@ impl OpenPr {
         })
     }
 
+    /// From the ledger alone, so that a message which is refused here is no child that anybody waits for: whatever
+    /// else goes wrong ends on a row of the child's own.
     async fn admit(&self, ledger: &Ledger, at: &BugInRepo) -> Result<Asked, StageError> {
         let gated: Gated = needed(ledger, &key_of(&at.ticket, step::qualify(&at.content)))
             .await?
@@ -64,9 +72,12 @@ impl OpenPr {
         let mapped = needed(ledger, &key_of(&at.ticket, step::map(&at.content))).await?;
         let mapping = answer_of::<Mapping>(&mapped)?.answer;
         let tree = mapping.trees.iter().find(|tree| tree.repo == at.repo).cloned();
-        let (Extraction::Bug(bug), Some(tree), Gate::Billed) =
-            (answer_of::<Extraction>(&extracted)?.answer, tree, gated.gate)
-        else {
+        let (Extraction::Bug(bug), Some(tree), Gate::Billed, true) = (
+            answer_of::<Extraction>(&extracted)?.answer,
+            tree,
+            gated.gate,
+            gated.repos.contains(&at.repo),
+        ) else {
             return Err(StageError::Poison {
                 code: "not_billed",
                 detail: "message asks for a pull request of a bug that was not billed for that repository"
@@ -76,10 +87,8 @@ impl OpenPr {
         let mut locations = mapping.locations;
         locations.retain(|location| location.repo == at.repo);
         let connection = self.own.parts.connector.org(&at.ticket.org, ledger).await?;
-        let github = connection.github().await?;
         Ok(Asked {
             connection,
-            github,
             at: at.clone(),
             bug,
             locations,
@@ -100,8 +109,8 @@ impl OpenPr {
             Decision::Replay(sealed) => return Ok(sealed),
             Decision::Parked(parked) => return Err(StageError::Parked(parked)),
         };
-        let model = asked.connection.model().await?;
-        let write = Ask::new(&model, WritePatch::of(asked, &asked.github));
+        let (claim, (github, model)) = claim.having(asked.doors().await).await?;
+        let write = Ask::new(&model, WritePatch::of(asked, &github));
         let acted = claim.act(accept_duplicates(write, ASKING_TWICE)).await?;
         settle::<Patch>(
             acted,
@@ -131,8 +140,9 @@ impl OpenPr {
             Decision::Replay(sealed) => return Ok(sealed),
             Decision::Parked(parked) => return Err(StageError::Parked(parked)),
         };
+        let (claim, github) = claim.having(asked.connection.github().await).await?;
         let open = OpenDraft::of(
-            &asked.github,
+            &github,
             asked,
             answer_of::<Patch>(patch)?.answer,
             patch.first_claimed_at(),

@@ -92,7 +92,7 @@ impl PublishRca {
             Decision::Replay(sealed) => return Ok(sealed),
             Decision::Parked(parked) => return Err(StageError::Parked(parked)),
         };
-        let model = asked.connection.model().await?;
+        let (claim, model) = claim.having(asked.connection.model().await).await?;
         let write = Ask::new(&model, WriteRca::of(asked));
         let acted = claim.act(accept_duplicates(write, ASKING_TWICE)).await?;
         settle::<RootCause>(

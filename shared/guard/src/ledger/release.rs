@@ -1,8 +1,8 @@
 //! Ways to end an attempt without a result: release the lease, or leave it to run out. And to restate an intent.
 
-use super::Claim;
 use super::fenced::{Fenced, FencedUpdate, taken_over};
 use super::size::{WORK_BYTES_MAX, bounded};
+use super::{Claim, Park};
 use crate::error::StageError;
 use crate::outcome::Why;
 use crate::store::{number, text};
@@ -12,6 +12,28 @@ impl Claim {
     /// The work is due again after the provider's own word, or after a backoff derived from the key.
     pub async fn release(self, why: &Why) -> StageError {
         self.end_lease(why, false).await
+    }
+
+    /// Goes on with what the effect needs (a client, a token), or ends the attempt where that could not be had.
+    ///
+    /// What only a person can mend is parked on the work's own row, so that whoever waits for this work sees it
+    /// settled; a failed read releases the lease. Without it the row would stay claimed, and nobody would be told why.
+    ///
+    /// # Errors
+    /// [`StageError::Parked`], [`StageError::Retry`], or the error as it came.
+    pub async fn having<T>(self, had: Result<T, StageError>) -> Result<(Self, T), StageError> {
+        match had {
+            Ok(had) => Ok((self, had)),
+            Err(StageError::Poison { code, detail }) => {
+                let parked = self.park(Park::for_a_person(code, detail)).await?;
+                Err(StageError::Parked(parked))
+            }
+            Err(StageError::NotRead { why, retry_after_ms }) => {
+                let why = Why::new("not_read", why).retry_after_ms(retry_after_ms);
+                Err(self.release(&why).await)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends the lease now; `sent` says that this attempt may have sent something.

@@ -1,7 +1,7 @@
 //! Work that waits: on record, with its reason, until its time or a person brings it back.
 
 use ratchet_guard::effect::accept_duplicates;
-use ratchet_guard::{Joint, OnRecord, Park, State, Work, WorkKey};
+use ratchet_guard::{Joint, OnRecord, Park, StageError, State, Work, WorkKey};
 
 use crate::provider::Provider;
 use crate::world::{NOW, TIMING, World, key, parked, refused, replay, work};
@@ -166,4 +166,42 @@ async fn steps_of_one_subject_wait_for_themselves_alone() {
     claim.park(Park::for_a_person("odd", "")).await.unwrap();
     let other = Work::new(WorkKey::new(key().subject(), "slack#bugs"), "c");
     world.claim(&other).await.decide(1).seal().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_only_a_person_can_mend_before_the_effect_is_parked_on_the_works_own_row() {
+    let world = World::new().await;
+    let claim = world.claim(&work()).await;
+    let had: Result<(), _> = Err(StageError::Poison {
+        code: "unauthorized",
+        detail: "the token is refused".to_owned(),
+    });
+    let Err(StageError::Parked(given)) = claim.having(had).await else {
+        panic!("the work goes on without what it needs");
+    };
+    assert_eq!(given.reason(), "unauthorized");
+    assert_eq!(parked(world.ledger().claim(&work()).await), given);
+    assert_eq!(world.record(&key()).await.state, State::Parked);
+}
+
+#[tokio::test]
+async fn failed_read_before_the_effect_releases_the_lease() {
+    let world = World::new().await;
+    let claim = world.claim(&work()).await;
+    let had: Result<(), _> = Err(StageError::NotRead {
+        why: "settings: throttled".to_owned(),
+        retry_after_ms: Some(7_000),
+    });
+    let Err(StageError::Retry { at_ms, .. }) = claim.having(had).await else {
+        panic!("the attempt is not over");
+    };
+    assert_eq!(at_ms, NOW + 7_000);
+    let again = world.claim(&work()).await;
+    assert!(
+        !again.may_have_sent(),
+        "nothing was sent, and the lease has ended"
+    );
+    let (again, token) = again.having(Ok("token")).await.unwrap();
+    again.decide(token).seal().await.unwrap();
+    assert_eq!(world.record(&key()).await.state, State::Sealed);
 }
