@@ -3,5 +3,6 @@
 mod bans;
 mod events;
 mod repository;
+mod runbook;
 mod template;
 mod tidy;

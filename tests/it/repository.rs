@@ -28,6 +28,10 @@ pub(crate) fn files_below(folder: &str) -> Result<Vec<String>> {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            // In a linked working tree `.git` is a file.
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
             let path = if folder.is_empty() {
                 name.clone()
             } else {
@@ -35,7 +39,7 @@ pub(crate) fn files_below(folder: &str) -> Result<Vec<String>> {
             };
             if entry.file_type()?.is_file() {
                 found.push(path);
-            } else if entry.file_type()?.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            } else if entry.file_type()?.is_dir() {
                 open.push(path);
             }
         }

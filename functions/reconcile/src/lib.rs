@@ -7,7 +7,7 @@
 //! - **Tickets** that changed and that no webhook told of (Zendesk's incremental list).
 //! - **Deliveries** of the org's GitHub App that failed: GitHub never repeats one by itself.
 //!
-//! Comparing writes nothing but its own trigger's row. A plan has a hash over its items; `apply` with that hash compares
+//! Comparing writes nothing but the request's own row, with its answer. A plan has a hash over its items; `apply` with that hash compares
 //! again and refuses when it would find anything else. Repairs go through the doors that the work itself uses (the
 //! intake's dedup, the ledger's conditions), so that a repair too many is as harmless as a redelivery. What only a person
 //! can judge is marked `look`; bills are never written here.
@@ -23,7 +23,7 @@ use lambda_runtime::Error;
 use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::Millis;
 use ratchet_guard::intake::Intake;
-use ratchet_guard::{Decision, Ledger, StageError, Why};
+use ratchet_guard::{Ledger, Record, Recorded, StageError, Work};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::connect::Connector;
 use ratchet_runtime::deployment::Deployment;
@@ -91,31 +91,19 @@ impl Reconcile {
         reader.done(reconcile)
     }
 
-    /// The request, once: claimed, compared, carried out where asked, sealed.
+    /// The request, once: answered from the record, or compared, carried out where asked, and put on record.
+    ///
+    /// It takes no claim. What stops half-way leaves nothing open: comparing changes nothing, each repair is safe to make
+    /// again, and a refused request leaves no row.
     async fn once(&self, ledger: &Ledger, ask: &Ask) -> Result<Plan, Error> {
-        let claim = match ledger.claim(&ask.work()).await? {
-            Decision::Run(claim) => claim,
-            Decision::Replay(sealed) => {
-                let plan: Plan = sealed.result()?;
-                return Ok(Plan {
-                    status: Status::Duplicate,
-                    ..plan
-                });
-            }
-            Decision::Parked(parked) => return Err(StageError::Parked(parked).into()),
-        };
-        match self.done(ledger, ask).await {
-            Ok(plan) => {
-                claim.decide(plan.clone()).seal().await?;
-                Ok(plan)
-            }
-            Err(error) => {
-                let released = claim
-                    .release(&Why::new("not_reconciled", error.to_string()))
-                    .await;
-                tracing::warn!(stage = "reconcile", "request is not done: {released}");
-                Err(error)
-            }
+        let work = ask.work();
+        if let Some(found) = ledger.read(work.key()).await? {
+            return again(&work, &found).map_err(Into::into);
+        }
+        let plan = self.done(ledger, ask).await?;
+        match ledger.record(&work, &plan).await? {
+            Recorded::Written => Ok(plan),
+            Recorded::Found(found) => again(&work, &found).map_err(Into::into),
         }
     }
 
@@ -186,6 +174,19 @@ impl Reconcile {
             failed: 0,
         })
     }
+}
+
+/// The answer that is on record for this very request.
+fn again(work: &Work, found: &Record) -> Result<Plan, StageError> {
+    if found.content != work.content() {
+        return Err(StageError::Conflict {
+            key: work.key().clone(),
+        });
+    }
+    Ok(Plan {
+        status: Status::Duplicate,
+        ..found.result()?
+    })
 }
 
 impl Function for Reconcile {

@@ -60,6 +60,8 @@ reasons! {
     AwaitingPublication = "awaiting_publication", Decision;
     /// The period's cap of mapped bugs is reached; it waits for a higher cap or the next period.
     Capped = "capped", Time;
+    /// It was done, and a person asked for its effect once more: the next attempt asks the provider and makes what is gone.
+    Refired = "refired", Time;
     /// Every attempt ended without a result: an outage that outlasted them, or work that always fails.
     AttemptsExhausted = "attempts_exhausted", Retry;
     /// The provider answered with its own failure, or nothing that could be read as an answer.

@@ -4,8 +4,10 @@ mod act;
 mod claim;
 mod companion;
 mod fenced;
+mod operate;
 mod park;
 mod read;
+mod record;
 mod release;
 mod resend;
 mod seal;
@@ -23,6 +25,7 @@ pub use claim::{Claim, Decision};
 pub use companion::Companion;
 pub use park::Park;
 pub use read::Page;
+pub use record::Recorded;
 pub use seal::Joint;
 
 use crate::clock::{AttemptIds, Clock, Millis};

@@ -16,7 +16,9 @@ pub mod timing;
 pub mod work;
 
 pub use error::{Disposition, StageError};
-pub use ledger::{Acted, Claim, Companion, Decision, Joint, Ledger, OnRecord, Park, Parked, Sealed};
+pub use ledger::{
+    Acted, Claim, Companion, Decision, Joint, Ledger, OnRecord, Park, Parked, Recorded, Sealed,
+};
 pub use outcome::{Finding, Outcome, Why};
 pub use pass::{Outbox, pass};
 pub use record::{Record, State, Unfinished};

@@ -116,6 +116,12 @@ impl Work {
     pub fn key(&self) -> &WorkKey {
         &self.key
     }
+
+    /// The hash of its inputs.
+    #[must_use]
+    pub fn content(&self) -> &str {
+        &self.content
+    }
 }
 
 /// SHA-256 over the parts, each preceded by its length as 8 big-endian bytes.

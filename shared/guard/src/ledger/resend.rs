@@ -84,7 +84,7 @@ impl Ledger {
 }
 
 /// Whether the write is on record: applied, or found to be its own first send.
-fn ours(write: Write, attempt_id: &str) -> bool {
+pub(super) fn ours(write: Write, attempt_id: &str) -> bool {
     match write {
         Write::Applied(_) => true,
         Write::Lost(found) => found

@@ -11,6 +11,7 @@ mod index;
 mod intake;
 mod joint;
 mod mix;
+mod operate;
 mod park;
 mod provider;
 mod recover;
