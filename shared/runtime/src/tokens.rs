@@ -31,16 +31,16 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Both together.
+    /// Both together; the counts are the provider's own word, so their sum stops at the largest number.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
-            input: self.input + other.input,
-            output: self.output + other.output,
-            cache_read: self.cache_read + other.cache_read,
-            cache_write: self.cache_write + other.cache_write,
-            reasoning: self.reasoning + other.reasoning,
-            calls: self.calls + other.calls,
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            calls: self.calls.saturating_add(other.calls),
         }
     }
 }
