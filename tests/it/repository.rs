@@ -37,6 +37,10 @@ pub(crate) fn files_below(folder: &str) -> Result<Vec<String>> {
             } else {
                 format!("{folder}/{name}")
             };
+            // In a linked work tree, `.git` is a file.
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
             if entry.file_type()?.is_file() {
                 found.push(path);
             } else if entry.file_type()?.is_dir() {

@@ -45,7 +45,7 @@ impl Worlds for Named {
         if let Some(stack) = &self.stack {
             let client = aws_sdk_cloudformation::Client::new(&config);
             let outputs = stack::variables(&client, stack).await?;
-            deployment.env = std::env::vars().chain(outputs).collect();
+            deployment.env = deployment.env.and(outputs);
         }
         Ok(World { deployment })
     }

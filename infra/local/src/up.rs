@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::settings::Settings;
 use ratchet_guard::clock::{Clock, RandomAttemptIds, SystemClock};
 use ratchet_providers::transport::Transport;
+use ratchet_runtime::config::Env;
 use ratchet_runtime::http::HttpTransport;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -50,7 +51,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let kept = Kept::open(options.data.as_deref(), &clock)?;
     let sandbox = kept.sandbox(Sandbox::new(clock.clone(), 7).with_answers(answers::sample()?))?;
     let mut secrets = crate::demo::sandbox_secrets(&sandbox);
-    secrets.extend(std::env::vars());
+    secrets.extend(Env::of_process());
     let cloud = if kept.is_new() {
         Cloud::deploy(kept.aws().clone(), secrets).await?
     } else {

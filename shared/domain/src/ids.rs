@@ -20,9 +20,9 @@ fn checked(
     rule: &'static str,
     value: &str,
     length_max: usize,
-    allowed: impl Fn(char) -> bool,
+    form: impl Fn(&str) -> bool,
 ) -> Result<(), IdError> {
-    if value.is_empty() || value.len() > length_max || !value.chars().all(allowed) {
+    if value.is_empty() || value.len() > length_max || !form(value) {
         return Err(IdError {
             kind,
             rule,
@@ -33,7 +33,7 @@ fn checked(
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $max:literal, $allowed:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $max:literal, $form:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -46,7 +46,7 @@ macro_rules! text_id {
             /// [`IdError`] when it is empty, too long, or has a character that the rule excludes.
             pub fn parse(value: impl Into<String>) -> Result<Self, IdError> {
                 let value = value.into();
-                checked($kind, $rule, &value, $max, $allowed)?;
+                checked($kind, $rule, &value, $max, $form)?;
                 Ok(Self(value))
             }
 
@@ -81,18 +81,26 @@ macro_rules! text_id {
 text_id!(
     /// A customer of this deployment. It stands in every key and in the webhook's path.
     OrgId, "org", "1 to 64 of a-z, 0-9, `-` and `_`", 64,
-    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
+    |text| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
 );
 text_id!(
     /// The provider's id of a ticket, as text: digits at Zendesk and Intercom.
     TicketNumber, "ticket id", "1 to 64 of A-Z, a-z, 0-9, `-` and `_`", 64,
-    |c| c.is_ascii_alphanumeric() || c == '-' || c == '_'
+    |text| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 );
 text_id!(
     /// A repository as `owner/name`.
     RepoName, "repository", "owner/name of A-Z, a-z, 0-9, `-`, `_`, `.` and one `/`", 140,
-    |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/')
+    |text| text.split_once('/').is_some_and(|(owner, name)| is_path_part(owner) && is_path_part(name))
 );
+
+/// A part of a path that names what it says: `.` and `..` would lead elsewhere in an API's address.
+fn is_path_part(text: &str) -> bool {
+    !matches!(text, "" | "." | "..")
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
 
 impl RepoName {
     /// The owner, the part before the slash.
@@ -273,5 +281,22 @@ mod tests {
         assert!(OrgId::parse("acme#1").is_err());
         assert!(OrgId::parse("").is_err());
         assert!(serde_json::from_str::<OrgId>("\"a/b\"").is_err());
+    }
+
+    #[test]
+    fn a_repository_is_an_owner_and_a_name_and_leads_nowhere_else() {
+        assert_eq!(RepoName::parse("acme/shop.js").unwrap().owner(), "acme");
+        for wrong in [
+            "acme",
+            "acme/",
+            "/shop",
+            "acme/shop/src",
+            "acme/..",
+            "./shop",
+            "acme/a b",
+            "",
+        ] {
+            assert!(RepoName::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -14,8 +14,19 @@ pub struct Env(BTreeMap<String, String>);
 impl Env {
     /// The variables of this process.
     #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn of_process() -> Self {
         Self(std::env::vars().collect())
+    }
+
+    /// The same with these variables set, over those of their names.
+    #[must_use]
+    pub fn and(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.0.extend(variables);
+        self
     }
 
     /// One variable; an empty one counts as missing.
@@ -25,6 +36,15 @@ impl Env {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+}
+
+impl IntoIterator for Env {
+    type Item = (String, String);
+    type IntoIter = std::collections::btree_map::IntoIter<String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

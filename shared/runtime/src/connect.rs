@@ -2,16 +2,16 @@
 
 mod app;
 mod desk;
+mod installation;
 mod model;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ratchet_domain::ids::{OrgId, Provider};
 use ratchet_domain::settings::{self, GithubAuth, SecretRef, Settings};
 use ratchet_guard::clock::{Clock, Millis};
 use ratchet_guard::{Ledger, StageError};
-use ratchet_providers::github::{App, Github, InstallationToken, app_jwt};
+use ratchet_providers::github::Github;
 use ratchet_providers::jira::Jira;
 use ratchet_providers::linear::Linear;
 use ratchet_providers::secret::Secret;
@@ -27,13 +27,7 @@ use crate::config::Reader;
 use crate::deployment::Deployment;
 use crate::http::Deadlined;
 use crate::orgs::{OrgError, Orgs};
-use crate::outcome::not_read;
-
-/// Left of an installation token's life when a new one is asked for, as a part of its whole life of an hour.
-const TOKEN_LIFE_PART: u64 = 6;
-
-/// GitHub App installations' tokens, by API address and installation.
-type Installations = Arc<Mutex<BTreeMap<(String, String), (InstallationToken, Millis)>>>;
+use installation::{Installations, Slot};
 
 /// Makes connections; one a process.
 #[derive(Clone)]
@@ -55,7 +49,7 @@ impl Connector {
             clock: Arc::clone(&deployment.clock),
             client_timeout_ms: reader.number("CLIENT_TIMEOUT_MS"),
             model_timeout_ms: 0,
-            installations: Arc::default(),
+            installations: Installations::default(),
         }
     }
 
@@ -225,7 +219,7 @@ impl Connection {
             .github
             .clone()
             .ok_or_else(|| self.absent("github"))?;
-        let door = self.transport(self.connector.client_timeout_ms);
+        let mut door = self.transport(self.connector.client_timeout_ms);
         let token = match &settings.auth {
             GithubAuth::Token(reference) => self.connector.orgs.secret(reference).await?,
             GithubAuth::App {
@@ -234,8 +228,15 @@ impl Connection {
                 private_key,
             } => {
                 let key = self.connector.orgs.secret(private_key).await?;
-                self.installation(&door, &settings.api_url, app_id, installation_id, &key)
-                    .await?
+                let slot = Slot {
+                    org: self.settings.org.clone(),
+                    api_url: settings.api_url.clone(),
+                    installation_id: installation_id.clone(),
+                };
+                let installations = &self.connector.installations;
+                let token = installations.token(&slot, &door, app_id, &key).await?;
+                door = installations.dropping(slot, door);
+                token
             }
         };
         Ok(GithubAccess {
@@ -243,44 +244,6 @@ impl Connection {
             settings,
             token,
         })
-    }
-
-    async fn installation(
-        &self,
-        door: &Door,
-        api_url: &str,
-        app_id: &str,
-        installation_id: &str,
-        key: &Secret,
-    ) -> Result<Secret, StageError> {
-        let now_ms = self.connector.clock.now_ms();
-        let slot = (api_url.to_owned(), installation_id.to_owned());
-        let kept = self
-            .connector
-            .installations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&slot)
-            .cloned();
-        if let Some((token, until)) = kept
-            && until > now_ms
-        {
-            return Ok(token.token);
-        }
-        let jwt = app_jwt(app_id, key, now_ms).map_err(|error| not_read(&error))?;
-        let app = App::new(door.wire(), api_url, &jwt);
-        let token = app
-            .installation_token(installation_id)
-            .await
-            .map_err(|error| not_read(&error))?;
-        let left_ms = token.expires_at_ms.saturating_sub(now_ms);
-        let until = token.expires_at_ms.saturating_sub(left_ms / TOKEN_LIFE_PART);
-        self.connector
-            .installations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(slot, (token.clone(), until));
-        Ok(token.token)
     }
 
     /// The model.

@@ -11,6 +11,8 @@ pub fn clocks() {
 pub fn environment() {
     let _ = std::env::var("PATH");
     let _ = std::env::var_os("PATH");
+    let _ = std::env::vars();
+    let _ = std::env::vars_os();
 }
 
 /// Waiting and work beside the handler.

@@ -66,6 +66,7 @@ impl Event {
 }
 
 const INVOCATION: &str = "x-zendesk-webhook-invocation-id";
+const EVENT_TYPE: &str = "zen:event-type:";
 const ACCOUNT: &str = "x-zendesk-account-id";
 const TICKET_RULE: &str = "a ticket's id: 1 to 64 of A-Z, a-z, 0-9, `-`, `_`";
 
@@ -75,11 +76,16 @@ const TICKET_RULE: &str = "a ticket's id: 1 to 64 of A-Z, a-z, 0-9, `-`, `_`";
 /// [`EventError`] names what is missing or of a wrong form.
 pub fn parse<'h>(header: impl Fn(&str) -> Option<&'h str>, body: &[u8]) -> Result<Delivery, EventError> {
     let document = Document::parse(body)?;
-    if document.at("type").is_none() {
+    // The author of a trigger chooses its body, and `type` is a word that he may want for himself.
+    let is_subscription = document
+        .text("type")
+        .is_some_and(|kind| kind.starts_with(EVENT_TYPE));
+    let names_a_ticket = document.at("ticket_id").is_some() || document.at("ticket.id").is_some();
+    if document.at("type").is_none() || (!is_subscription && names_a_ticket) {
         return trigger(header, &document).map(Delivery::Ticket);
     }
     let kind = document.required_text("type")?;
-    let kind = kind.strip_prefix("zen:event-type:").unwrap_or(kind);
+    let kind = kind.strip_prefix(EVENT_TYPE).unwrap_or(kind);
     if !kind.starts_with("ticket.") {
         return Ok(Delivery::Ignored {
             kind: kind_name(kind),

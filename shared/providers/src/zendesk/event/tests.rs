@@ -72,6 +72,8 @@ fn a_trigger_is_known_by_its_invocation() {
         r#"{"ticket_id":"5158"}"#,
         r#"{"ticket":{"id":5158}}"#,
         r#"{"ticket_id":5158,"ticket":{"id":1}}"#,
+        r#"{"type":"incident","ticket_id":"5158"}"#,
+        r#"{"type":7,"ticket":{"id":5158}}"#,
     ] {
         let Delivery::Ticket(event) = read(&headers, body).unwrap() else {
             panic!("a ticket's event")
