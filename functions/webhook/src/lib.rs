@@ -2,8 +2,9 @@
 //! **read** (path, method, size, type) -> **verify** (the org's secret over the raw bytes) -> **parse** (what happened,
 //! and whether anybody acts on it) -> **admit** (the event's row, written once) -> **enqueue**.
 //!
-//! Nothing is written for a sender who is not proved, and nobody is told 200 before the event is both on record and in a
-//! queue. Where that fails the answer is 503: the vendor sends again, or a sweep finds the row.
+//! Nothing is written for a sender who is not proved, and nobody is told 200 before the event is on record and in a
+//! queue, or on record while another invocation's hand-over lease lasts. Where that fails the answer is 503: the vendor
+//! sends again, or a sweep finds the row.
 
 mod answer;
 mod arrival;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use aws_lambda_events::event::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use ratchet_domain::stage::Stage;
 use ratchet_guard::Outbox;
-use ratchet_guard::clock::Clock;
+use ratchet_guard::clock::{Clock, Millis};
 use ratchet_guard::intake::{Admission, Event, HandOver, Intake};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::deployment::Deployment;
@@ -36,7 +37,7 @@ use verify::{Signed, verify};
 /// The stages that a webhook may start.
 const STARTS: [Stage; 1] = [Stage::Extract];
 
-/// The part of an invocation's time that is kept for the answer itself.
+/// The part of an invocation's time that is kept for the answer itself, and once more for giving the duty back.
 const RESERVE_PART: u64 = 8;
 
 /// The intake of `POST /hooks/{org}/{provider}`.
@@ -72,12 +73,12 @@ impl Webhook {
     }
 
     /// Every move either goes on or ends in an answer.
-    async fn moves(&self, event: ApiGatewayV2httpRequest) -> Result<Answer, Answer> {
+    async fn moves(&self, event: ApiGatewayV2httpRequest, until_ms: Millis) -> Result<Answer, Answer> {
         let request = Request::read(event)?;
         let signed = verify(&self.orgs, self.clock.now_ms(), request).await?;
         let arrival = parse(&signed)?;
         let admitted = self.admit(arrival, &signed).await?;
-        self.enqueue(admitted).await
+        self.enqueue(admitted, until_ms).await
     }
 
     /// The one write of the accepted path, and the one failed write of a duplicate.
@@ -91,11 +92,16 @@ impl Webhook {
         }
     }
 
-    /// The one send. Where it fails the duty is given back, so that the vendor's next try need not wait for the lease.
-    async fn enqueue(&self, admitted: Admitted) -> Result<Answer, Answer> {
+    /// The one send. Where it fails, or takes so long that the answer would be cut off, the duty is given back, so that
+    /// the vendor's next try need not wait for the lease.
+    async fn enqueue(&self, admitted: Admitted, until_ms: Millis) -> Result<Answer, Answer> {
         let Admitted { event, duty } = admitted;
-        let Err(error) = self.queues.put(&[(&event.stage, event.message)]).await else {
-            return Ok(Answer::Accepted { work: event.subject });
+        let within = Duration::from_millis(until_ms.saturating_sub(self.clock.now_ms()));
+        let messages = [(event.stage.as_str(), event.message)];
+        let failure = match tokio::time::timeout(within, self.queues.put(&messages)).await {
+            Ok(Ok(())) => return Ok(Answer::Accepted { work: event.subject }),
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => "the queue did not answer in time".to_owned(),
         };
         if let Err(error) = self.intake.give_back(duty).await {
             tracing::warn!(
@@ -103,7 +109,7 @@ impl Webhook {
                 "hand-over lease was not given back and runs out: {error}"
             );
         }
-        Err(Answer::unavailable(&error))
+        Err(Answer::unavailable(&failure))
     }
 }
 
@@ -136,8 +142,10 @@ impl Function for Webhook {
     ) -> Result<Self::Answer, lambda_runtime::Error> {
         let started_ms = self.clock.now_ms();
         let remaining_ms = deadline_ms.saturating_sub(started_ms);
-        let within = Duration::from_millis(remaining_ms - remaining_ms / RESERVE_PART);
-        let answer = match tokio::time::timeout(within, self.moves(event)).await {
+        let reserve_ms = remaining_ms / RESERVE_PART;
+        let within = Duration::from_millis(remaining_ms - reserve_ms);
+        let until_ms = started_ms + remaining_ms - 2 * reserve_ms;
+        let answer = match tokio::time::timeout(within, self.moves(event, until_ms)).await {
             Ok(Ok(answer) | Err(answer)) => answer,
             Err(_elapsed) => Answer::unavailable(&"the invocation's time is over"),
         };

@@ -186,6 +186,22 @@ async fn a_service_that_never_answers_does_not_keep_the_vendor_waiting() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_never_answers_gives_the_event_back_to_the_vendors_next_try() {
+    let world = World::new().await;
+    world.warm().await;
+    world.sqs.breaks("SendMessage", Fault::Hangs);
+    assert_eq!(world.send(&created("e-1")).await.code, 503);
+    assert_eq!(world.dynamo.calls(), ["PutItem", "UpdateItem"]);
+    world.sqs.is_mended();
+    assert_eq!(
+        world.send(&created("e-1")).await.status(),
+        "accepted",
+        "before the lease ends"
+    );
+    assert_eq!(world.messages().len(), 1);
+}
+
 #[tokio::test]
 async fn equal_events_of_two_orgs_are_two() {
     let world = World::new().await;
