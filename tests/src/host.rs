@@ -1,6 +1,6 @@
 //! What the harness itself remembers of a schedule: a plain value that is copied with the rest of the world.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use local::aws::Next;
@@ -9,21 +9,8 @@ use ratchet_guard::clock::Millis;
 
 use crate::shadow::Shadow;
 
-/// A request that was sent and has not landed yet.
-#[derive(Clone)]
-pub(crate) struct Held {
-    /// The point at which it was sent.
-    pub(crate) point: u32,
-    /// What it says.
-    pub(crate) label: String,
-    /// When it lands at the latest.
-    pub(crate) due_ms: Millis,
-    /// What lands.
-    pub(crate) what: HeldRequest,
-}
-
 /// Where a held request goes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) enum HeldRequest {
     /// To a table or a queue; it lands as soon as another attempt has claimed.
     Aws(local::aws::Call, Next),
@@ -43,16 +30,8 @@ pub(crate) struct Delivery {
 }
 
 /// Everything about a schedule that stands neither in the tables, nor in the queues, nor at the providers.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Host {
-    /// Number of the next outside call.
-    pub(crate) point: u32,
-    /// Number of the next attempt id.
-    pub(crate) next_id: u64,
-    /// Number of the next invocation.
-    pub(crate) invocation: u32,
-    /// On their way.
-    pub(crate) held: Vec<Held>,
     /// The ledger as the last look saw it.
     pub(crate) shadow: Shadow,
     /// What the vendor still delivers.
@@ -63,6 +42,8 @@ pub(crate) struct Host {
     pub(crate) acked: BTreeSet<usize>,
     /// Messages that were seen and are still in a queue.
     pub(crate) seen: BTreeSet<String>,
+    /// Messages that were handed to several invocations at once; each is so only once, or they would breed.
+    pub(crate) raced: BTreeSet<String>,
     /// Every message that was ever sent, with its queue.
     pub(crate) sent: BTreeSet<(String, String)>,
     /// Where the script stands.
@@ -73,33 +54,4 @@ pub(crate) struct Host {
     pub(crate) sweeps: u32,
     /// The world's effects when the first life was over.
     pub(crate) effects_then: Option<usize>,
-    /// What is forbidden and happened.
-    pub(crate) violations: Vec<Violation>,
-}
-
-/// A broken promise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// The invariant's name.
-    pub invariant: &'static str,
-    /// What was seen.
-    pub detail: String,
-}
-
-/// What happened over all schedules: proof that the search was not empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters(pub BTreeMap<String, u64>);
-
-impl Counters {
-    /// One more.
-    pub(crate) fn hit(&mut self, what: impl Into<String>) {
-        *self.0.entry(what.into()).or_default() += 1;
-    }
-
-    /// Those of another search too.
-    pub fn add(&mut self, other: &Self) {
-        for (what, times) in &other.0 {
-            *self.0.entry(what.clone()).or_default() += times;
-        }
-    }
 }

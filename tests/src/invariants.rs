@@ -10,7 +10,7 @@ use local::sandbox::World;
 use local::sandbox::effect::{Effect, EffectKind};
 use serde_json::Value;
 
-use crate::host::Violation;
+use crate::engine::Violation;
 use crate::shadow::{number, text};
 
 pub(crate) use end::{End, at_the_end};

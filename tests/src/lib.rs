@@ -11,27 +11,23 @@
     reason = "a harness rewrites foreign values and names the exceptions; what is left over passes as it is"
 )]
 
-mod fault;
+mod campaign;
+pub mod engine;
 mod host;
 mod hub;
 pub mod invariants;
 mod life;
 mod likeness;
+mod race;
 mod replay;
 mod script;
-mod search;
 mod seeds;
 mod shadow;
 mod variant;
-mod weave;
 mod world;
 
-pub use fault::{Fault, Plan};
-pub use host::{Counters, Violation};
-pub use replay::{Schedule, shrink};
+pub use campaign::{Tally, Task};
+pub use replay::{replay, shrink};
 pub use script::{Pattern, Script};
-pub use search::{Finding, Menu, Report, Search};
 pub use seeds::{Seeded, seed};
 pub use variant::Variant;
-pub use weave::Weave;
-pub use world::World;

@@ -13,6 +13,7 @@ use ratchet_guard::clock::Millis;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::script::Pattern;
 use crate::shadow::text;
 use crate::world::{START_MS, World};
 
@@ -43,7 +44,7 @@ const DEAD_OUTSIDE: [&str; 8] = [
 
 /// The likeness of this instant; none while a request is on its way, since it may hold anything.
 pub(crate) fn of(world: &World) -> Option<[u8; 16]> {
-    if world.holds_something() {
+    if !world.hub.lock().at.held.is_empty() {
         return None;
     }
     let now_ms = world.hub.now_ms();
@@ -169,7 +170,7 @@ fn prune(value: &mut Value) {
 
 fn host(world: &World) -> Value {
     let inner = world.hub.lock();
-    let host = &inner.host;
+    let host = &inner.at.host;
     let deliveries: Vec<Value> = host
         .deliveries
         .iter()
@@ -181,7 +182,10 @@ fn host(world: &World) -> Value {
         host.acted,
         host.stage,
         host.sweeps,
-        host.effects_then
+        host.effects_then,
+        host.raced,
+        (world.script.pattern == Pattern::Twice || world.script.pattern == Pattern::Again)
+            .then_some(&host.sent)
     ])
 }
 

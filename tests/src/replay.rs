@@ -2,102 +2,68 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::fault::Plan;
-use crate::host::Violation;
+use crate::engine::{Finding, Plan, Violation, Weave, run_with};
 use crate::script::{Pattern, Script};
-use crate::search::{Finding, id_of};
+use crate::seeds::seed;
 use crate::variant::Variant;
 use crate::world::World;
 
 /// A schedule's frame and faults, as its id says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    /// Which Ratchet.
-    pub variant: Variant,
-    /// Its frame.
-    pub script: Script,
-    /// Its faults.
-    pub plan: Plan,
+struct Schedule {
+    variant: Variant,
+    script: Script,
+    plan: Plan,
 }
 
 impl Schedule {
     /// Reads `<variant>/<pattern>[+now][+noise]/<point>:<fault>,..`.
-    ///
-    /// # Errors
-    /// When it is no such id.
-    pub fn parse(id: &str) -> Result<Self> {
-        let mut parts = id.split('/');
-        let (Some(variant), Some(frame), Some(plan), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+    fn parse(id: &str) -> Result<Self> {
+        let parts: Vec<&str> = id.split('/').collect();
+        let [variant, frame, plan] = parts.as_slice() else {
             bail!("an id is `<variant>/<pattern>/<faults>` id=`{id}`");
         };
-        let variant =
-            Variant::from_name(variant).with_context(|| format!("no variant is called `{variant}`"))?;
-        let mut words = frame.split('+');
-        let name = words.next().unwrap_or_default();
-        let pattern = Pattern::from_name(name).with_context(|| format!("no pattern is called `{name}`"))?;
-        let mut script = Script::of(pattern);
-        for word in words {
-            match word {
-                "now" => script.grid = false,
-                "noise" => script.noisy = true,
-                other => bail!("no frame has `{other}`"),
-            }
-        }
         Ok(Self {
-            variant,
-            script,
+            variant: Variant::from_name(variant)
+                .with_context(|| format!("no variant is called `{variant}`"))?,
+            script: Script::parse(frame)?,
             plan: Plan::parse(plan)?,
         })
     }
-
-    /// Runs it; what it broke, and a line for each call, answer and turn of events.
-    ///
-    /// # Errors
-    /// When the world itself fails.
-    pub fn replay(&self) -> Result<(Vec<Violation>, Vec<String>)> {
-        let world = World::new(self.script, self.variant)?;
-        replay_in(&world, &self.plan)
-    }
 }
 
-fn replay_in(world: &World, plan: &Plan) -> Result<(Vec<Violation>, Vec<String>)> {
-    world.load(&world.start)?;
-    {
-        let mut inner = world.hub.lock();
-        inner.plan = plan.clone();
-        inner.trace = Some(Vec::new());
-    }
-    world.finish()?;
-    let mut inner = world.hub.lock();
-    let trace = inner.trace.take().unwrap_or_default();
-    Ok((std::mem::take(&mut inner.host.violations), trace))
-}
-
-/// The same violation with as few faults as it takes.
+/// Runs the schedule of this id again: what it broke, and a line for each call, answer and turn of events.
+///
+/// **Shape**: `<variant>/<pattern>[+now][+noise]/<point>:<fault>,..`, `weave/<stage>/<faults>/<turns>`,
+/// `zombie/<stage>/<sleeps>-<wakes>`, or `seed/<number>`.
 ///
 /// # Errors
 /// When the id is none, or the world itself fails.
-pub fn shrink(finding: &Finding) -> Result<Finding> {
-    let schedule = Schedule::parse(&finding.id)?;
-    let world = World::new(schedule.script, schedule.variant)?;
-    let mut plan = schedule.plan;
-    let mut best = finding.clone();
-    for point in plan.0.keys().copied().collect::<Vec<_>>() {
-        let mut fewer = plan.clone();
-        fewer.0.remove(&point);
-        let (violations, _) = replay_in(&world, &fewer)?;
-        if let Some(same) = violations
-            .into_iter()
-            .find(|one| one.invariant == finding.violation.invariant)
-        {
-            best = Finding {
-                id: id_of(&world, &fewer),
-                violation: same,
-            };
-            plan = fewer;
-        }
+pub fn replay(id: &str) -> Result<(Vec<Violation>, Vec<String>)> {
+    if let Some(number) = id.strip_prefix("seed/") {
+        let mut trace = Vec::new();
+        let (seeded, _) = seed(number.parse()?, Variant::Sound, &mut |line| {
+            trace.push(line.to_owned())
+        })?;
+        return Ok((seeded.violations, trace));
     }
-    Ok(best)
+    if id.starts_with("weave/") || id.starts_with("zombie/") {
+        let world = World::new(Script::of(Pattern::Once), Variant::Sound)?;
+        return Weave::new(&world).replay(id);
+    }
+    let schedule = Schedule::parse(id)?;
+    let world = World::new(schedule.script, schedule.variant)?;
+    run_with(&world, &schedule.plan)
+}
+
+/// The same violation with as few faults as it takes; a finding without a plan of faults stays as it is.
+///
+/// # Errors
+/// When the world itself fails.
+pub fn shrink(finding: &Finding) -> Result<Finding> {
+    let Ok(schedule) = Schedule::parse(&finding.id) else {
+        return Ok(finding.clone());
+    };
+    let world = World::new(schedule.script, schedule.variant)?;
+    crate::engine::shrink(&world, &schedule.plan, finding)
 }

@@ -1,5 +1,7 @@
 //! How messages and people behave in a schedule.
 
+use anyhow::{Context as _, Result, bail};
+
 /// How often, in which order and with whom at once things are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
@@ -83,6 +85,33 @@ impl Script {
             noisy: false,
             grid: true,
         }
+    }
+
+    /// As it stands in an id: `<pattern>[+now][+noise]`.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let grid = if self.grid { "" } else { "+now" };
+        let noise = if self.noisy { "+noise" } else { "" };
+        format!("{}{grid}{noise}", self.pattern.as_str())
+    }
+
+    /// Reads what [`Script::print`] wrote.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut words = text.split('+');
+        let name = words.next().unwrap_or_default();
+        let pattern = Pattern::from_name(name).with_context(|| format!("no pattern is called `{name}`"))?;
+        let mut script = Self::of(pattern);
+        for word in words {
+            match word {
+                "now" => script.grid = false,
+                "noise" => script.noisy = true,
+                other => bail!("no frame has `{other}`"),
+            }
+        }
+        Ok(script)
     }
 
     /// How many invocations get each message at once.

@@ -5,70 +5,10 @@ use anyhow::Result;
 use ratchet_domain::stage::Stage;
 use sha2::{Digest as _, Sha256};
 
-use crate::fault::{Fault, Plan};
-use crate::host::Violation;
+use crate::engine::{Chance, Counters, Dice, Life as _, Plan, Violation};
 use crate::script::{Pattern, Script};
 use crate::variant::Variant;
 use crate::world::World;
-
-/// Numbers from a seed: `SplitMix64`.
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `end`, which is not 0.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
-
-    pub(crate) fn place(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).unwrap_or(0)
-    }
-}
-
-/// Faults by chance: parts of a thousand, by kind.
-#[derive(Debug, Clone)]
-pub(crate) struct Chance {
-    dice: Dice,
-    rates: [(Fault, u64); 10],
-}
-
-impl Chance {
-    /// A swarm's rates: most kinds are off in most seeds, so that each seed leans on few.
-    fn of(dice: &mut Dice) -> Self {
-        let rates = Fault::ALL.map(|fault| {
-            let on = dice.below(3) == 0;
-            (fault, if on { 1 + dice.below(30) } else { 0 })
-        });
-        Self {
-            dice: Dice::new(dice.next()),
-            rates,
-        }
-    }
-
-    pub(crate) fn roll(&mut self) -> Option<Fault> {
-        let mut left = self.dice.below(1_000);
-        for (fault, rate) in self.rates {
-            if left < rate {
-                return Some(fault);
-            }
-            left -= rate;
-        }
-        None
-    }
-}
 
 /// What one seed came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,11 +30,7 @@ const FAULTY_CALLS: u32 = 160;
 ///
 /// # Errors
 /// When the world itself fails.
-pub fn seed(
-    seed: u64,
-    variant: Variant,
-    keep: &mut dyn FnMut(&str),
-) -> Result<(Seeded, crate::host::Counters)> {
+pub fn seed(seed: u64, variant: Variant, keep: &mut dyn FnMut(&str)) -> Result<(Seeded, Counters)> {
     let mut dice = Dice::new(seed);
     // Few tickets mostly: a small world finds most, and many of them fit into the time.
     let tickets = match dice.below(50) {
@@ -115,16 +51,12 @@ pub fn seed(
     };
     let world = World::new(script, variant)?;
     world.load(&world.start)?;
-    {
-        let mut inner = world.hub.lock();
-        inner.plan = Plan::default();
-        inner.trace = Some(Vec::new());
-        inner.chance = Some(Chance::of(&mut dice));
-    }
+    world.hub.begin(&Plan::default(), true);
+    world.hub.lock().chance = Some(Chance::of(&mut dice));
     let workers = 1 + dice.place(3);
     let faulty = FAULTY_CALLS.saturating_mul(tickets);
     for _ in 0..100_000_u32 {
-        if world.hub.lock().host.point >= faulty || !world.step_with(&mut dice, workers)? {
+        if world.hub.lock().at.point >= faulty || !world.step_with(&mut dice, workers)? {
             break;
         }
     }
@@ -141,9 +73,9 @@ pub fn seed(
     }
     let seeded = Seeded {
         trace: hex::encode(hasher.finalize()),
-        calls: u64::from(inner.host.point),
+        calls: u64::from(inner.at.point),
         tickets,
-        violations: std::mem::take(&mut inner.host.violations),
+        violations: std::mem::take(&mut inner.at.violations),
     };
     Ok((seeded, std::mem::take(&mut inner.counters)))
 }
@@ -167,7 +99,7 @@ impl World {
         }
         let mut throws = dice.clone();
         dice.next();
-        let mut turns = move |_: &World, waiting: &[usize]| waiting.get(throws.place(waiting.len())).copied();
+        let mut turns = move |waiting: &[usize]| waiting.get(throws.place(waiting.len())).copied();
         self.deliver_together(&chosen, &mut turns)?;
         Ok(true)
     }

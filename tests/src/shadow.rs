@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ratchet_guard::clock::Millis;
 use serde_json::Value;
 
-use crate::host::Violation;
+use crate::engine::Violation;
 use crate::invariants as named;
 
 /// What of a ledger row the rules look at.

@@ -22,8 +22,9 @@ use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::serve::Function as _;
 use tokio::runtime::Runtime;
 
-use crate::host::Host;
-use crate::hub::{Hub, Ids};
+use crate::engine::{Ids, Mark, Points};
+use crate::host::{HeldRequest, Host};
+use crate::hub::Hub;
 use crate::script::Script;
 use crate::variant::Variant;
 
@@ -35,7 +36,7 @@ pub(crate) struct Node {
     aws: AwsSnapshot,
     outside: Outside,
     now_ms: Millis,
-    pub(crate) host: Host,
+    mark: Mark<Host, HeldRequest>,
 }
 
 /// What an invocation came to.
@@ -48,16 +49,18 @@ pub(crate) enum Told {
     Http(ApiGatewayV2httpResponse),
 }
 
-/// An invocation under way.
-pub(crate) type Invocation = Pin<Box<dyn Future<Output = Result<Told>>>>;
+/// An invocation of a function of the pipeline.
+pub(crate) type Invocation = crate::engine::Invocation<Told>;
 
 /// See the module.
-pub struct World {
+pub(crate) struct World {
     pub(crate) hub: Arc<Hub>,
     pub(crate) script: Script,
     pub(crate) cloud: Cloud,
     pub(crate) runtime: Runtime,
     deployments: BTreeMap<String, Deployment>,
+    /// The operator's sweep, on a way of its own that meets no fault.
+    pub(crate) replay: replay::Replay,
     pub(crate) start: Node,
     /// Queue names by stage, and their dead letters.
     pub(crate) queues: BTreeMap<Stage, String>,
@@ -68,7 +71,7 @@ impl World {
     ///
     /// # Errors
     /// When the template or the settings are not usable.
-    pub fn new(script: Script, variant: Variant) -> Result<Self> {
+    pub(crate) fn new(script: Script, variant: Variant) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
@@ -79,7 +82,13 @@ impl World {
         setup::settings(&aws)?;
         let sandbox = Sandbox::new(Arc::clone(&shown), 1).with_answers(setup::answers()?);
         setup::people(&sandbox, &script);
-        let hub = Arc::new(Hub::new(clock, aws, sandbox, variant));
+        let points = Arc::new(Points::new(clock));
+        let hub = Arc::new(Hub {
+            points: Arc::clone(&points),
+            aws,
+            sandbox,
+            variant,
+        });
         let choke: Arc<dyn Choke> = Arc::<Hub>::clone(&hub);
         let link = hub.aws.choked(choke);
         let transport: Arc<dyn Transport> = Arc::<Hub>::clone(&hub);
@@ -93,7 +102,7 @@ impl World {
                 Deployment {
                     env: cloud.environment(name)?,
                     clock: Arc::clone(&shown),
-                    ids: Arc::new(Ids(Arc::clone(&hub))),
+                    ids: Arc::new(Ids(Arc::clone(&points))),
                     dynamo: dynamo.clone(),
                     sqs: sqs.clone(),
                     transport: Arc::clone(&transport),
@@ -109,14 +118,16 @@ impl World {
                 .context("template has no such stage")?;
             queues.insert(stage, function.queue.clone().context("stage has no queue")?);
         }
-        let host = Host::default();
         let start = Node {
             aws: hub.aws.snapshot()?,
             outside: hub.sandbox.snapshot(),
             now_ms: START_MS,
-            host,
+            mark: points.save(),
         };
+        let plain = hub.aws.link();
+        let swept = cloud.deployment("replay", &plain, transport, shown, Arc::new(Ids(points)))?;
         Ok(Self {
+            replay: replay::Replay::new(&swept)?,
             hub,
             script,
             cloud,
@@ -133,7 +144,7 @@ impl World {
             aws: self.hub.aws.snapshot()?,
             outside: self.hub.sandbox.snapshot(),
             now_ms: self.hub.now_ms(),
-            host: self.hub.lock().host.clone(),
+            mark: self.hub.points.save(),
         })
     }
 
@@ -142,10 +153,7 @@ impl World {
         self.hub.aws.restore(&node.aws)?;
         self.hub.sandbox.restore(node.outside.clone());
         self.hub.clock.set(node.now_ms);
-        let mut inner = self.hub.lock();
-        inner.host = node.host.clone();
-        inner.runs.clear();
-        inner.fired.clear();
+        self.hub.points.load(&node.mark);
         Ok(())
     }
 
@@ -169,10 +177,10 @@ impl World {
                         Ok(response) => Told::Batch(response),
                         Err(_) => Told::Failed,
                     })
-                })
+                }) as Pin<Box<dyn Future<Output = Result<Told>>>>
             };
         }
-        Ok(match stage {
+        let future = match stage {
             Stage::Extract => run!(extract::Extract),
             Stage::Map => run!(map::Map),
             Stage::Qualify => run!(qualify::Qualify),
@@ -180,6 +188,11 @@ impl World {
             Stage::OpenPr => run!(open_pr::OpenPr),
             Stage::PublishRca => run!(publish_rca::PublishRca),
             Stage::Notify => run!(notify::Notify),
+        };
+        Ok(Invocation {
+            name: stage.as_str().to_owned(),
+            deadline_ms,
+            future,
         })
     }
 
@@ -190,13 +203,18 @@ impl World {
             .get("webhook")
             .context("webhook is not deployed")?
             .clone();
-        Ok(Box::pin(async move {
+        let future = Box::pin(async move {
             let webhook = webhook::Webhook::new(&deployment)?;
             match webhook.call(request, deadline_ms).await {
                 Ok(response) => Ok(Told::Http(response)),
                 Err(error) => anyhow::bail!("webhook failed: {error}"),
             }
-        }))
+        });
+        Ok(Invocation {
+            name: "webhook".to_owned(),
+            deadline_ms,
+            future,
+        })
     }
 }
 

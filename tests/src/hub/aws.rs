@@ -1,10 +1,11 @@
 //! Calls to tables and queues: their faults, and the rules after each write.
 
 use local::aws::{Broken, Call, Next, Reply, Service};
+use ratchet_guard::clock::Millis;
 use serde_json::{Value, json};
 
-use super::{Hub, Verdict};
-use crate::fault::Fault;
+use super::Hub;
+use crate::engine::{Fault, Outside};
 use crate::host::HeldRequest;
 use crate::invariants::usage;
 use crate::shadow::{self, Row};
@@ -15,64 +16,61 @@ const AWS_TIMEOUT_MS: u64 = 3_000;
 /// How long an AWS request may linger at most before it lands, in ms: longer than any lease.
 const LINGER_MS: u64 = 7_200_000;
 
-impl Hub {
-    pub(super) fn decide_aws(
-        &self,
-        run: usize,
-        call: &Call,
-        next: &Next,
-        label: &str,
-    ) -> Verdict<Result<Reply, Broken>> {
-        let (point, fault) = self.meet(run, call.attempt > 1, label);
-        let late = || HeldRequest::Aws(call.clone(), next.clone());
-        let end_ms = self.deadline_ms(run);
-        match fault {
-            None => Verdict::Answer(Ok(self.apply_aws(run, call, next))),
-            Some(Fault::CrashBefore) => self.gone(run),
-            Some(Fault::CrashAfter) => {
-                self.apply_aws(run, call, next);
-                self.gone(run)
-            }
-            Some(Fault::Refused | Fault::Down) => Verdict::Answer(match point % 4 {
-                0 => Ok(Reply::throttled(call.service)),
-                1 => Err(Broken::Refused),
-                2 => Ok(Reply::unavailable()),
-                _ => Ok(Reply::internal_error()),
-            }),
-            Some(Fault::LostOnce | Fault::Lost) => {
-                self.apply_aws(run, call, next);
-                Verdict::Answer(Err(Broken::Reset))
-            }
-            Some(Fault::Late) => {
-                self.hold(point, label, self.now_ms() + LINGER_MS, late());
-                self.wait_until((self.now_ms() + AWS_TIMEOUT_MS).min(end_ms));
-                Verdict::Answer(Err(Broken::TimedOut))
-            }
-            Some(Fault::Slow) => {
-                self.wait_until(end_ms);
-                self.gone(run)
-            }
-            Some(Fault::SlowApplied) => {
-                self.apply_aws(run, call, next);
-                self.wait_until(end_ms);
-                self.gone(run)
-            }
-            Some(Fault::SlowLate) => {
-                self.wait_until(end_ms);
-                self.hold(point, label, self.now_ms() + LINGER_MS, late());
-                self.gone(run)
-            }
+/// A call to a table or a queue.
+pub(super) struct AwsCall<'h> {
+    pub(super) hub: &'h Hub,
+    pub(super) call: Call,
+    pub(super) next: Next,
+}
+
+impl Outside for AwsCall<'_> {
+    type Answer = Result<Reply, Broken>;
+    type Late = HeldRequest;
+
+    fn label(&self) -> String {
+        label(&self.call)
+    }
+
+    fn is_resend(&self) -> bool {
+        self.call.attempt > 1
+    }
+
+    fn apply(&self, run: usize) -> Self::Answer {
+        Ok(self.hub.apply_aws(run, &self.call, &self.next))
+    }
+
+    fn refused(&self, _: usize, point: u32, _: Fault) -> Self::Answer {
+        match point % 4 {
+            0 => Ok(Reply::throttled(self.call.service)),
+            1 => Err(Broken::Refused),
+            2 => Ok(Reply::unavailable()),
+            _ => Ok(Reply::internal_error()),
         }
     }
 
-    pub(super) fn gone<T>(&self, run: usize) -> Verdict<T> {
-        self.die(run);
-        Verdict::Gone
+    fn lost(&self, run: usize, _: Fault) -> Self::Answer {
+        self.hub.apply_aws(run, &self.call, &self.next);
+        Err(Broken::Reset)
     }
 
+    fn timed_out(&self) -> Self::Answer {
+        Err(Broken::TimedOut)
+    }
+
+    fn timeout_ms(&self) -> Millis {
+        AWS_TIMEOUT_MS
+    }
+
+    fn late(&self, now_ms: Millis, _: Millis) -> (HeldRequest, Millis) {
+        let request = HeldRequest::Aws(self.call.clone(), self.next.clone());
+        (request, now_ms + LINGER_MS)
+    }
+}
+
+impl Hub {
     /// Has the service do it, as the variant has it done, and looks at what it did.
     pub(super) fn apply_aws(&self, run: usize, call: &Call, next: &Next) -> Reply {
-        let number = self.lock().runs.get(run).map_or(u32::MAX, |run| run.number);
+        let number = self.run_number(run);
         let reply = self.variant.aws(self, number, call, next);
         let wrote = matches!(
             call.operation.as_str(),
@@ -123,7 +121,7 @@ impl Hub {
         let now = row.as_ref().map(Row::of);
         let at_ms = self.now_ms();
         let named = shadow::key_of(key);
-        let found = self.lock().host.shadow.wrote(named, now, mine, at_ms);
+        let found = self.lock().at.host.shadow.wrote(named, now, mine, at_ms);
         self.violated(found);
         request
             .get("UpdateExpression")
@@ -134,19 +132,8 @@ impl Hub {
 
     /// What was held back lands right behind another attempt's claim.
     fn land_behind(&self, run: usize) {
-        if run == usize::MAX {
-            return;
-        }
-        let held = {
-            let mut inner = self.lock();
-            let (aws, rest) = std::mem::take(&mut inner.host.held)
-                .into_iter()
-                .partition(|held| matches!(held.what, HeldRequest::Aws(..)));
-            inner.host.held = rest;
-            let aws: Vec<crate::host::Held> = aws;
-            aws
-        };
-        for held in held {
+        if run != usize::MAX {
+            let held = self.take_held(|held| matches!(held.what, HeldRequest::Aws(..)));
             self.land(held);
         }
     }

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::Request;
 use local::sandbox::fault::{Fault as Failure, Faults};
 use local::sandbox::{Exchange, Provider};
+use ratchet_guard::clock::Millis;
 use ratchet_providers::transport::TransportError;
 
-use super::{Hub, Verdict};
-use crate::fault::Fault;
+use super::Hub;
+use crate::engine::{Fault, Outside};
 use crate::host::HeldRequest;
 use crate::invariants::effects;
 
@@ -20,81 +21,25 @@ const MODEL_TIMEOUT_MS: u64 = 120_000;
 
 type Answer = Result<http::Response<Bytes>, TransportError>;
 
-impl Hub {
-    pub(super) fn decide_provider(
-        &self,
-        run: usize,
-        request: Request<Bytes>,
-        label: &str,
-    ) -> Verdict<Answer> {
-        let (point, fault) = self.meet(run, false, label);
-        let end_ms = self.deadline_ms(run);
-        match fault {
-            None => Verdict::Answer(told(self.apply_provider(run, &request))),
-            Some(Fault::CrashBefore) => self.gone(run),
-            Some(Fault::CrashAfter) => {
-                self.apply_provider(run, &request);
-                self.gone(run)
-            }
-            Some(fault @ (Fault::Refused | Fault::Down)) => {
-                Verdict::Answer(told(self.refuse(run, &request, point, fault)))
-            }
-            Some(Fault::LostOnce) => {
-                self.apply_provider(run, &request);
-                Verdict::Answer(Err(TransportError::Lost(
-                    "connection closed before an answer".to_owned(),
-                )))
-            }
-            Some(Fault::Lost) => {
-                // It is applied, and the gateway in front of it says that it failed.
-                self.sandbox.edit(|world, _| {
-                    world.faults.plan(
-                        provider_of(&request),
-                        None,
-                        Failure::StatusAfter { status: 502 },
-                        1,
-                    );
-                });
-                Verdict::Answer(told(self.apply_provider(run, &request)))
-            }
-            Some(Fault::Late) => {
-                let timeout_ms = if provider_of(&request) == Provider::Anthropic {
-                    MODEL_TIMEOUT_MS
-                } else {
-                    CLIENT_TIMEOUT_MS
-                };
-                self.wait_until((self.now_ms() + timeout_ms).min(end_ms));
-                self.hold(
-                    point,
-                    label,
-                    end_ms + REQUEST_LIFE_MAX_MS - 1_000,
-                    HeldRequest::Provider(request),
-                );
-                Verdict::Answer(Err(TransportError::Lost("timeout".to_owned())))
-            }
-            Some(Fault::Slow) => {
-                self.wait_until(end_ms);
-                self.gone(run)
-            }
-            Some(Fault::SlowApplied) => {
-                self.apply_provider(run, &request);
-                self.wait_until(end_ms);
-                self.gone(run)
-            }
-            Some(Fault::SlowLate) => {
-                self.wait_until(end_ms);
-                self.hold(
-                    point,
-                    label,
-                    end_ms + REQUEST_LIFE_MAX_MS - 1_000,
-                    HeldRequest::Provider(request),
-                );
-                self.gone(run)
-            }
-        }
+/// A request to a provider.
+pub(super) struct ProviderCall<'h> {
+    pub(super) hub: &'h Hub,
+    pub(super) request: Request<Bytes>,
+}
+
+impl Outside for ProviderCall<'_> {
+    type Answer = Answer;
+    type Late = HeldRequest;
+
+    fn label(&self) -> String {
+        label(&self.request)
     }
 
-    fn refuse(&self, run: usize, request: &Request<Bytes>, point: u32, fault: Fault) -> Exchange {
+    fn apply(&self, run: usize) -> Answer {
+        told(self.hub.apply_provider(run, &self.request))
+    }
+
+    fn refused(&self, run: usize, point: u32, fault: Fault) -> Answer {
         let status = |status, retry_after_seconds| Failure::Status {
             status,
             retry_after_seconds,
@@ -105,11 +50,49 @@ impl Hub {
             (_, 0) => status(503, None),
             _ => status(500, None),
         };
-        self.sandbox
-            .edit(|world, _| world.faults.plan(provider_of(request), None, failure, 1));
-        self.apply_provider(run, request)
+        self.plan(failure);
+        self.apply(run)
     }
 
+    fn lost(&self, run: usize, fault: Fault) -> Answer {
+        if fault == Fault::Lost {
+            // It is applied, and the gateway in front of it says that it failed.
+            self.plan(Failure::StatusAfter { status: 502 });
+            return self.apply(run);
+        }
+        self.hub.apply_provider(run, &self.request);
+        Err(TransportError::Lost(
+            "connection closed before an answer".to_owned(),
+        ))
+    }
+
+    fn timed_out(&self) -> Answer {
+        Err(TransportError::Lost("timeout".to_owned()))
+    }
+
+    fn timeout_ms(&self) -> Millis {
+        if provider_of(&self.request) == Provider::Anthropic {
+            MODEL_TIMEOUT_MS
+        } else {
+            CLIENT_TIMEOUT_MS
+        }
+    }
+
+    fn late(&self, _: Millis, end_ms: Millis) -> (HeldRequest, Millis) {
+        let request = HeldRequest::Provider(self.request.clone());
+        (request, end_ms + REQUEST_LIFE_MAX_MS - 1_000)
+    }
+}
+
+impl ProviderCall<'_> {
+    fn plan(&self, failure: Failure) {
+        self.hub.sandbox.edit(|world, _| {
+            world.faults.plan(provider_of(&self.request), None, failure, 1);
+        });
+    }
+}
+
+impl Hub {
     pub(super) fn apply_provider(&self, run: usize, request: &Request<Bytes>) -> Exchange {
         let before = self.sandbox.effects().len();
         let exchange = self.variant.provider(self, request);

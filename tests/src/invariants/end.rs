@@ -6,7 +6,7 @@ use local::sandbox::effect::{Effect, EffectKind};
 use serde_json::Value;
 
 use super::{ACKED_IS_DECIDED, DEAD_IS_POISON, LOG_EQUALS_LEDGER, PROGRESS};
-use crate::host::Violation;
+use crate::engine::Violation;
 use crate::shadow::{Row, Shadow, text};
 
 /// The end of a schedule, as the rules look at it.

@@ -9,7 +9,8 @@ use local::sqs::Sqs;
 use ratchet_domain::stage::Stage;
 use serde_json::{Value, json};
 
-use crate::host::{Delivery, Violation};
+use crate::engine::{Invocation, Turns, Violation, in_turns};
+use crate::host::Delivery;
 use crate::invariants::{ACKED_IS_ENQUEUED, DELETED_IS_DURABLE, is_durable};
 use crate::script::Pattern;
 use crate::world::{Told, World};
@@ -19,9 +20,6 @@ const TRIES_MAX: u32 = 6;
 
 /// How long it waits between tries, in ms.
 const TRY_AGAIN_MS: u64 = 5_000;
-
-/// Picks whose call is next among those that wait; none stops them all.
-pub(crate) type Turns<'t> = &'t mut dyn FnMut(&World, &[usize]) -> Option<usize>;
 
 /// What a queue handed out.
 #[derive(Clone)]
@@ -37,7 +35,7 @@ impl World {
         let events = self.hub.sandbox.edit(|world, _| world.zendesk.take_events());
         let now_ms = self.hub.now_ms();
         let mut inner = self.hub.lock();
-        let host = &mut inner.host;
+        let host = &mut inner.at.host;
         let times = if self.script.pattern == Pattern::Twice {
             2
         } else {
@@ -60,24 +58,15 @@ impl World {
     }
 
     pub(super) fn deliver_webhook(&self, at: usize) -> Result<()> {
-        let delivery = self.hub.lock().host.deliveries.remove(at);
+        let delivery = self.hub.lock().at.host.deliveries.remove(at);
         let now_ms = self.hub.now_ms();
         let deadline_ms = now_ms + self.timeout_ms("webhook");
         let mut invocations = Vec::new();
         for _ in 0..self.script.at_once() {
             let request = self.request(&delivery, now_ms)?;
-            invocations.push((
-                "webhook".to_owned(),
-                deadline_ms,
-                self.post(request, deadline_ms)?,
-            ));
+            invocations.push(self.post(request, deadline_ms)?);
         }
-        let mut turns = in_turns();
-        let told = if invocations.len() == 1 {
-            self.drive(invocations, None)?
-        } else {
-            self.drive(invocations, Some(&mut turns))?
-        };
+        let told = self.drive(invocations, &mut in_turns())?;
         self.line_up();
         let answers: Vec<(i64, Value)> = told
             .into_iter()
@@ -107,12 +96,12 @@ impl World {
         }
         let mut inner = self.hub.lock();
         if answers.iter().all(taken) {
-            inner.host.acked.insert(delivery.event);
+            inner.at.host.acked.insert(delivery.event);
         } else if answers.iter().all(|(code, _)| *code == 200) {
             // Ignored: an event of ours.
         } else if delivery.tries + 1 < TRIES_MAX {
             let due_ms = self.hub.now_ms() + TRY_AGAIN_MS;
-            inner.host.deliveries.push(Delivery {
+            inner.at.host.deliveries.push(Delivery {
                 due_ms,
                 tries: delivery.tries + 1,
                 ..delivery
@@ -129,6 +118,7 @@ impl World {
         let sent = self
             .hub
             .lock()
+            .at
             .host
             .sent
             .iter()
@@ -143,7 +133,7 @@ impl World {
     }
 
     fn event(&self, at: usize) -> Option<Event> {
-        self.hub.lock().host.events.get(at).cloned()
+        self.hub.lock().at.host.events.get(at).cloned()
     }
 
     /// The subjects of the tickets that these events are about.
@@ -176,7 +166,18 @@ impl World {
     }
 
     pub(super) fn deliver_messages(&self, stage: Stage) -> Result<()> {
-        self.deliver_at_once(stage, self.script.at_once(), 0, &mut in_turns())
+        let batch = self.receive(stage)?;
+        let mut copies = self.script.at_once();
+        if copies > 1 {
+            let raced = &mut self.hub.lock().at.host.raced;
+            for message in &batch.messages {
+                let body = message.get("Body").and_then(Value::as_str).unwrap_or_default();
+                if !raced.insert(body.to_owned()) {
+                    copies = 1;
+                }
+            }
+        }
+        self.deliver(vec![batch; copies], 0, &mut in_turns())
     }
 
     /// Hands the stage's next batch to so many invocations at once; each later one is cut off `later_ms` later.
@@ -201,6 +202,16 @@ impl World {
         self.deliver(batches, 0, turns)
     }
 
+    /// Polls invocations on the world's runtime.
+    pub(super) fn drive(
+        &self,
+        invocations: Vec<Invocation<Told>>,
+        turns: Turns<'_>,
+    ) -> Result<Vec<Option<Told>>> {
+        let _entered = self.runtime.enter();
+        self.hub.points.drive(invocations, turns)
+    }
+
     fn deliver(&self, mut batches: Vec<Batch>, later_ms: u64, turns: Turns<'_>) -> Result<()> {
         // What is empty was given up: its dead letters have it now.
         batches.retain(|batch| !batch.messages.is_empty());
@@ -210,14 +221,10 @@ impl World {
             let name = batch.stage.as_str();
             let deadline_ms = self.hub.now_ms() + self.timeout_ms(name) + later;
             let invocation = self.invoke(batch.stage, event_of(&batch.messages)?, deadline_ms)?;
-            invocations.push((name.to_owned(), deadline_ms, invocation));
+            invocations.push(invocation);
             later += later_ms;
         }
-        let told = if invocations.len() < 2 {
-            self.drive(invocations, None)?
-        } else {
-            self.drive(invocations, Some(turns))?
-        };
+        let told = self.drive(invocations, turns)?;
         self.line_up();
         for (batch, told) in batches.iter().zip(told) {
             self.settle(batch.stage, &batch.url, &batch.messages, told);
@@ -271,7 +278,7 @@ impl World {
             if !done {
                 continue;
             }
-            let durable = is_durable(&self.hub.lock().host.shadow, stage, field("Body"));
+            let durable = is_durable(&self.hub.lock().at.host.shadow, stage, field("Body"));
             if !durable {
                 let detail = format!("{stage} {} was deleted", field("Body"));
                 self.hub.violated(vec![Violation {
@@ -296,7 +303,7 @@ impl World {
             for (name, queue) in &mut state.queues {
                 for message in queue.messages.values_mut() {
                     there.insert(message.id.clone());
-                    if inner.host.seen.contains(&message.id) {
+                    if inner.at.host.seen.contains(&message.id) {
                         continue;
                     }
                     if message.receives == 0 {
@@ -306,8 +313,9 @@ impl World {
                 }
             }
         });
-        inner.host.seen = there;
-        inner.host.sent.extend(fresh.iter().cloned());
+        inner.at.host.seen = there;
+        // Only what was never sent before is doubled, or the copies would breed.
+        fresh.retain(|one| inner.at.host.sent.insert(one.clone()));
         drop(inner);
         if twice && !fresh.is_empty() {
             self.send_copies(&fresh);
@@ -328,25 +336,11 @@ impl World {
                 .values_mut()
                 .flat_map(|queue| queue.messages.values_mut())
             {
-                if inner.host.seen.insert(message.id.clone()) && message.receives == 0 {
+                if inner.at.host.seen.insert(message.id.clone()) && message.receives == 0 {
                     message.visible_ms = message.visible_ms.max(self.mark_after(message.sent_ms));
                 }
             }
         });
-    }
-}
-
-/// One call each, in the order in which they came.
-fn in_turns() -> impl FnMut(&World, &[usize]) -> Option<usize> {
-    let mut last = usize::MAX;
-    move |_, waiting| {
-        let next = waiting
-            .iter()
-            .find(|at| last == usize::MAX || **at > last)
-            .or(waiting.first())
-            .copied();
-        last = next.unwrap_or(usize::MAX);
-        next
     }
 }
 

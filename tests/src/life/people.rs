@@ -22,7 +22,7 @@ impl World {
     fn customer_says_more(&self) {
         {
             let mut inner = self.hub.lock();
-            let host = &mut inner.host;
+            let host = &mut inner.at.host;
             let extracted = host
                 .shadow
                 .0

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::fault::{Fault, Plan};
-use crate::host::{Counters, Violation};
-use crate::likeness;
-use crate::world::{Node, World};
+use super::fault::{Fault, Plan};
+use super::life::Life;
+use super::points::{Counters, Violation};
+use super::shrink::id_of;
 
 /// Which faults a point may meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Menu {
 /// A schedule that broke a promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What to give to `sweep replay`.
+    /// What shows it again.
     pub id: String,
     /// What it broke.
     pub violation: Violation,
@@ -56,16 +56,26 @@ pub struct Report {
 }
 
 /// One search over one world.
-pub struct Search<'w> {
-    world: &'w World,
+pub struct Search<'w, L: Life> {
+    world: &'w L,
     menu: Menu,
     /// Stop at the first violation of one of these.
     stop_at: Option<&'w [&'w str]>,
+    /// First faults at points of this remainder alone: a part of the whole for one process.
+    part: Option<(u32, u32)>,
     /// Instants by likeness and faults left, with the schedules that begin there, by their number of faults.
     seen: BTreeMap<([u8; 16], usize), Vec<u64>>,
     path: Plan,
     report: Report,
     done: bool,
+}
+
+impl<L: Life> std::fmt::Debug for Search<'_, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Search")
+            .field("menu", &self.menu)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Findings that are kept; more of them say no more.
@@ -74,19 +84,35 @@ const FINDINGS_MAX: usize = 20;
 /// One like instant of so many is walked to its end all the same.
 const AUDIT_EVERY: u64 = 97;
 
-impl<'w> Search<'w> {
-    /// A search with this menu of faults; with `stop_at`, until one of these invariants is broken.
+impl<'w, L: Life> Search<'w, L> {
+    /// A search with this menu of faults.
     #[must_use]
-    pub fn new(world: &'w World, menu: Menu, stop_at: Option<&'w [&'w str]>) -> Self {
+    pub fn new(world: &'w L, menu: Menu) -> Self {
         Self {
             world,
             menu,
-            stop_at,
+            stop_at: None,
+            part: None,
             seen: BTreeMap::new(),
             path: Plan::default(),
             report: Report::default(),
             done: false,
         }
+    }
+
+    /// Only until one of these invariants is broken.
+    #[must_use]
+    pub fn until(mut self, names: &'w [&'w str]) -> Self {
+        self.stop_at = Some(names);
+        self
+    }
+
+    /// Only schedules whose first fault is at a point that leaves `rest` when divided by `parts`; the life without
+    /// faults belongs to the part 0.
+    #[must_use]
+    pub fn part(mut self, rest: u32, parts: u32) -> Self {
+        self.part = Some((rest, parts.max(1)));
+        self
     }
 
     /// All schedules with at most `faults` faults.
@@ -95,21 +121,32 @@ impl<'w> Search<'w> {
     /// When the world itself fails; a broken promise is no error but a finding.
     pub fn run(mut self, faults: usize) -> Result<Report> {
         let world = self.world;
-        world.hub.lock().plan = Plan::default();
-        world.load(&world.start)?;
+        let start = world.start();
+        world.back_to(&start)?;
+        world.points().begin(&Plan::default(), false);
         world.finish()?;
-        self.report.points = u64::from(world.hub.lock().host.point);
+        self.report.points = u64::from(world.points().lock().at.point);
         self.report.merged = vec![0; faults + 1];
-        world.load(&world.start)?;
-        let schedules = self.instant(&world.start, faults)?;
+        world.back_to(&start)?;
+        let mut schedules = self.instant(&start, faults)?;
+        if self.part.is_some_and(|(rest, _)| rest != 0)
+            && let Some(plain) = schedules.first_mut()
+        {
+            *plain = 0;
+        }
         self.report.schedules = schedules;
-        self.report.counters = std::mem::take(&mut world.hub.lock().counters);
+        self.report.counters = std::mem::take(&mut world.points().lock().counters);
         Ok(self.report)
     }
 
     /// The schedules that begin at this instant, with up to so many faults; the world stands there.
-    fn instant(&mut self, node: &Node, faults: usize) -> Result<Vec<u64>> {
-        let like = likeness::of(self.world);
+    fn instant(&mut self, node: &L::Node, faults: usize) -> Result<Vec<u64>> {
+        // On the way to the first fault, a part of a search would take its own like instants for the whole's.
+        let like = if self.part.is_some() && self.path.0.is_empty() {
+            None
+        } else {
+            self.world.likeness()
+        };
         if let Some(known) = like.and_then(|like| self.seen.get(&(like, faults))).cloned() {
             for (sum, more) in self.report.merged.iter_mut().skip(self.path.0.len()).zip(&known) {
                 *sum += more;
@@ -128,7 +165,7 @@ impl<'w> Search<'w> {
 
     /// Walks on from a like instant without faults; it must end as well as its like did.
     fn audit(&mut self) -> Result<()> {
-        self.world.hub.lock().plan = Plan::default();
+        self.world.points().begin(&Plan::default(), false);
         self.world.finish()?;
         self.report.audits += 1;
         self.judge();
@@ -136,24 +173,25 @@ impl<'w> Search<'w> {
     }
 
     /// The next step from this instant with these faults in it, and all that follows.
-    fn step(&mut self, node: &Node, here: &Plan, faults: usize) -> Result<Vec<u64>> {
+    fn step(&mut self, node: &L::Node, here: &Plan, faults: usize) -> Result<Vec<u64>> {
         let mut schedules = vec![0; faults + 1];
         if self.done {
             return Ok(schedules);
         }
-        self.world.load(node)?;
-        self.world.hub.lock().plan = here.clone();
+        self.world.back_to(node)?;
+        let begun = self.world.points().lock().at.point;
+        self.world.points().begin(here, false);
         let more = self.world.step()?;
         self.report.steps += 1;
-        let end = self.world.hub.lock().host.point;
+        let end = self.world.points().lock().at.point;
         self.path.0.extend(here.0.iter());
         let broken = self.judge();
         if more && !broken {
-            let next = self.world.save()?;
+            let next = self.world.fork()?;
             schedules = self.instant(&next, faults)?;
         } else {
             if !broken {
-                self.world.end();
+                self.world.check();
                 self.judge();
             }
             if let Some(alone) = schedules.first_mut() {
@@ -162,8 +200,11 @@ impl<'w> Search<'w> {
         }
         self.path.0.retain(|point, _| !here.0.contains_key(point));
         if faults > 0 {
-            let first = here.0.keys().next_back().map_or(node.host.point, |last| last + 1);
+            let first = here.0.keys().next_back().map_or(begun, |last| last + 1);
             for point in first..end {
+                if self.is_of_another_part(here, point) {
+                    continue;
+                }
                 for fault in self.menu.at(point) {
                     let with = self.step(node, &here.with(point, fault), faults - 1)?;
                     for (sum, more) in schedules.iter_mut().skip(1).zip(with) {
@@ -175,41 +216,31 @@ impl<'w> Search<'w> {
         Ok(schedules)
     }
 
+    fn is_of_another_part(&self, here: &Plan, point: u32) -> bool {
+        self.path.0.is_empty()
+            && here.0.is_empty()
+            && self.part.is_some_and(|(rest, parts)| point % parts != rest)
+    }
+
     /// Takes what was violated; whether anything was.
     fn judge(&mut self) -> bool {
-        let found = std::mem::take(&mut self.world.hub.lock().host.violations);
+        let found = std::mem::take(&mut self.world.points().lock().at.violations);
         if found.is_empty() {
             return false;
         }
         let id = id_of(self.world, &self.path);
         for violation in found {
-            if self
+            let wanted = self
                 .stop_at
-                .is_none_or(|names| names.contains(&violation.invariant))
-            {
+                .is_none_or(|names| names.contains(&violation.invariant));
+            if wanted {
                 self.done |= self.stop_at.is_some();
                 if self.report.findings.len() < FINDINGS_MAX {
-                    self.report.findings.push(Finding {
-                        id: id.clone(),
-                        violation,
-                    });
+                    let id = id.clone();
+                    self.report.findings.push(Finding { id, violation });
                 }
             }
         }
         true
     }
-}
-
-/// What `sweep replay` takes.
-#[must_use]
-pub(crate) fn id_of(world: &World, plan: &Plan) -> String {
-    let script = &world.script;
-    let grid = if script.grid { "" } else { "+now" };
-    let noise = if script.noisy { "+noise" } else { "" };
-    format!(
-        "{}/{}{grid}{noise}/{}",
-        world.hub.variant.as_str(),
-        script.pattern.as_str(),
-        plan.print()
-    )
 }

@@ -1,0 +1,342 @@
+//! The whole search as tasks that processes share, and the counts that prove what was done.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use ratchet_domain::stage::Stage;
+use serde_json::{Value, json};
+
+use crate::engine::{Counters, Finding, Menu, Report, Search, Violation, Weave};
+use crate::script::{Pattern, Script};
+use crate::seeds::seed;
+use crate::variant::Variant;
+use crate::world::World;
+
+/// One piece of the search, small enough for one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// All schedules of a pattern with up to so many faults of the six families.
+    Faults(Pattern, usize),
+    /// All single faults of every kind, without the grid and with a model that strays.
+    Kinds(Pattern),
+    /// All orders of two invocations of a stage, with or without one fault, and all zombies.
+    Weave(Stage, bool),
+    /// Seeds from the first up to the second.
+    Seeds(u64, u64),
+    /// A broken variant, which must be caught.
+    Control(Variant),
+}
+
+/// What one or all tasks came to.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Outside calls of the plain life.
+    pub points: u64,
+    /// Schedules with one fault.
+    pub singles: u64,
+    /// Schedules with two faults.
+    pub pairs: u64,
+    /// Schedules with three faults.
+    pub triples: u64,
+    /// Of the pairs and triples, those that reached an instant like one that was walked before.
+    pub merged: u64,
+    /// Of those, the ones that were walked to their end all the same.
+    pub audits: u64,
+    /// Orders of concurrent invocations.
+    pub interleavings: u64,
+    /// Seeds.
+    pub seeds: u64,
+    /// Broken variants that were tried, and that were caught.
+    pub controls: (u64, u64),
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// What happened.
+    pub counters: Counters,
+    /// A line for each control.
+    pub notes: Vec<String>,
+}
+
+impl Task {
+    /// The word by which another process is given the task.
+    #[must_use]
+    pub fn print(&self) -> String {
+        match self {
+            Self::Faults(pattern, faults) => format!("faults:{}:{faults}", pattern.as_str()),
+            Self::Kinds(pattern) => format!("kinds:{}", pattern.as_str()),
+            Self::Weave(stage, faults) => format!("weave:{stage}:{}", u8::from(*faults)),
+            Self::Seeds(from, to) => format!("seeds:{from}:{to}"),
+            Self::Control(variant) => format!("control:{}", variant.as_str()),
+        }
+    }
+
+    /// Reads what [`Task::print`] wrote.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let pattern = |name: &str| Pattern::from_name(name).with_context(|| format!("no pattern `{name}`"));
+        Ok(match parts.as_slice() {
+            ["faults", name, faults] => Self::Faults(pattern(name)?, faults.parse()?),
+            ["kinds", name] => Self::Kinds(pattern(name)?),
+            ["weave", stage, faults] => Self::Weave(
+                Stage::from_name(stage).with_context(|| format!("no stage `{stage}`"))?,
+                *faults == "1",
+            ),
+            ["seeds", from, to] => Self::Seeds(from.parse()?, to.parse()?),
+            ["control", name] => {
+                Self::Control(Variant::from_name(name).with_context(|| format!("no variant `{name}`"))?)
+            }
+            _ => bail!("no such task `{text}`"),
+        })
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// When a world itself fails; a broken promise is no error but a finding.
+    pub fn run(&self) -> Result<Tally> {
+        match self {
+            Self::Faults(pattern, faults) => {
+                let world = World::new(Script::of(*pattern), Variant::Sound)?;
+                let report = Search::new(&world, Menu::Six).run(*faults)?;
+                Ok(Tally::of_faults(report, *pattern == Pattern::Once))
+            }
+            Self::Kinds(pattern) => {
+                let script = Script {
+                    grid: false,
+                    noisy: true,
+                    ..Script::of(*pattern)
+                };
+                let world = World::new(script, Variant::Sound)?;
+                Ok(Tally::of_faults(Search::new(&world, Menu::All).run(1)?, false))
+            }
+            Self::Weave(stage, with_faults) => {
+                let world = World::new(Script::of(Pattern::Once), Variant::Sound)?;
+                let report = Weave::new(&world).run(stage.as_str(), *with_faults)?;
+                let interleavings = report.schedules.iter().sum();
+                let Report {
+                    findings, counters, ..
+                } = report;
+                Ok(Tally {
+                    interleavings,
+                    findings,
+                    counters,
+                    ..Tally::default()
+                })
+            }
+            Self::Seeds(from, to) => seeds(*from, *to),
+            Self::Control(variant) => control(*variant),
+        }
+    }
+}
+
+fn seeds(from: u64, to: u64) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for number in from..to {
+        let (seeded, counters) = seed(number, Variant::Sound, &mut |_| {})?;
+        tally.seeds += 1;
+        tally.counters.add(&counters);
+        for violation in seeded.violations.into_iter().take(3) {
+            tally.findings.push(Finding {
+                id: format!("seed/{number}"),
+                violation,
+            });
+        }
+    }
+    Ok(tally)
+}
+
+/// Patterns in the order in which a broken variant is likely to show.
+const WHERE_IT_SHOWS: [Pattern; 6] = [
+    Pattern::Once,
+    Pattern::Twice,
+    Pattern::Closed,
+    Pattern::Comment,
+    Pattern::Two,
+    Pattern::Again,
+];
+
+fn control(variant: Variant) -> Result<Tally> {
+    let wanted = Variant::BROKEN
+        .iter()
+        .find(|(one, _)| *one == variant)
+        .map(|(_, names)| *names);
+    let wanted = wanted.context("the sound one is no control")?;
+    let mut tally = Tally {
+        controls: (1, 0),
+        ..Tally::default()
+    };
+    for pattern in WHERE_IT_SHOWS {
+        let world = World::new(Script::of(pattern), variant)?;
+        let report = Search::new(&world, Menu::Six).until(wanted).run(1)?;
+        if let Some(finding) = report.findings.first() {
+            tally.controls.1 = 1;
+            tally.notes.push(format!(
+                "control {} caught by {} at {}",
+                variant.as_str(),
+                finding.violation.invariant,
+                finding.id
+            ));
+            return Ok(tally);
+        }
+    }
+    tally
+        .notes
+        .push(format!("control {} was NOT caught", variant.as_str()));
+    Ok(tally)
+}
+
+impl Tally {
+    fn of_faults(report: Report, is_plain: bool) -> Self {
+        let with = |faults: usize| report.schedules.get(faults).copied().unwrap_or(0);
+        Self {
+            points: if is_plain { report.points } else { 0 },
+            singles: with(1),
+            pairs: with(2),
+            triples: with(3),
+            merged: report.merged.iter().skip(2).sum(),
+            audits: report.audits,
+            findings: report.findings,
+            counters: report.counters,
+            ..Self::default()
+        }
+    }
+
+    /// Both together.
+    pub fn add(&mut self, other: Self) {
+        self.points = self.points.max(other.points);
+        self.singles += other.singles;
+        self.pairs += other.pairs;
+        self.triples += other.triples;
+        self.merged += other.merged;
+        self.audits += other.audits;
+        self.interleavings += other.interleavings;
+        self.seeds += other.seeds;
+        self.controls.0 += other.controls.0;
+        self.controls.1 += other.controls.1;
+        self.findings.extend(other.findings);
+        self.counters.add(&other.counters);
+        self.notes.extend(other.notes);
+    }
+
+    /// The one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!(
+            "points {}, singles {}, pairs {}, interleavings {}, seeds {}, violations {}, controls caught {}/{}",
+            self.points,
+            self.singles,
+            self.pairs,
+            self.interleavings,
+            self.seeds,
+            self.findings.len(),
+            self.controls.1,
+            self.controls.0
+        )
+    }
+
+    /// What the search must have met at least once, and did not.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        MUST_HAPPEN
+            .iter()
+            .copied()
+            .filter(|name| self.counters.0.get(*name).copied().unwrap_or(0) == 0)
+            .collect()
+    }
+
+    /// As one process tells another.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let findings: Vec<Value> = self
+            .findings
+            .iter()
+            .map(|one| json!([one.id, one.violation.invariant, one.violation.detail]))
+            .collect();
+        json!({
+            "numbers": [self.points, self.singles, self.pairs, self.triples, self.merged, self.audits,
+                self.interleavings, self.seeds, self.controls.0, self.controls.1],
+            "findings": findings, "counters": self.counters.0, "notes": self.notes,
+        })
+        .to_string()
+    }
+
+    /// Reads what [`Tally::print`] wrote.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(text)?;
+        let numbers: Vec<u64> = serde_json::from_value(value.get("numbers").cloned().unwrap_or_default())?;
+        let [
+            points,
+            singles,
+            pairs,
+            triples,
+            merged,
+            audits,
+            interleavings,
+            seeds,
+            tried,
+            caught,
+        ] = numbers.as_slice()
+        else {
+            bail!("a tally has ten numbers");
+        };
+        let rows: Vec<(String, String, String)> =
+            serde_json::from_value(value.get("findings").cloned().unwrap_or_default())?;
+        let findings = rows.into_iter().map(|(id, name, detail)| {
+            let invariant = crate::invariants::ALL
+                .into_iter()
+                .find(|one| *one == name)
+                .unwrap_or("unnamed");
+            Finding {
+                id,
+                violation: Violation { invariant, detail },
+            }
+        });
+        let counters: BTreeMap<String, u64> =
+            serde_json::from_value(value.get("counters").cloned().unwrap_or_default())?;
+        Ok(Self {
+            points: *points,
+            singles: *singles,
+            pairs: *pairs,
+            triples: *triples,
+            merged: *merged,
+            audits: *audits,
+            interleavings: *interleavings,
+            seeds: *seeds,
+            controls: (*tried, *caught),
+            findings: findings.collect(),
+            counters: Counters(counters),
+            notes: serde_json::from_value(value.get("notes").cloned().unwrap_or_default())?,
+        })
+    }
+}
+
+/// Each fault fired, each answer of the guard's writes was seen, people and sweeps took part.
+const MUST_HAPPEN: [&str; 22] = [
+    "fault crash-before",
+    "fault crash-after",
+    "fault refused",
+    "fault down",
+    "fault lost-once",
+    "fault lost",
+    "fault late",
+    "fault slow",
+    "fault slow-applied",
+    "fault slow-late",
+    "write PutItem applied",
+    "write PutItem refused",
+    "write UpdateItem applied",
+    "write UpdateItem refused",
+    "write TransactWriteItems applied",
+    "write TransactWriteItems refused",
+    "message deleted",
+    "message comes back",
+    "webhook 200 accepted",
+    "webhook 200 duplicate",
+    "webhook 503 error",
+    "sweep sent again",
+];
