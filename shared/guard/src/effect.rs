@@ -7,8 +7,12 @@
 //! | [`accept_duplicates`] | nothing | sends again: two effects are possible, and somebody accepted that |
 //! | [`accept_loss`] | nothing | never sends again: no effect is possible, and somebody accepted that |
 //!
+//! An effect is a type of one's own, or a call: [`call`] takes a closure, and so do its probe and its name.
+//!
 //! After [`Outcome::Stale`] an earlier request may have been what changed the token, so the same rules apply within the
 //! attempt.
+
+mod call;
 
 use std::future::Future;
 
@@ -18,6 +22,8 @@ use serde::de::DeserializeOwned;
 use crate::clock::Millis;
 use crate::outcome::{Finding, Outcome, Why};
 use crate::work::EffectKey;
+
+pub use call::{Answers, Asks, Call, call};
 
 /// What an effect is given to send.
 #[derive(Debug, Clone)]
@@ -40,6 +46,12 @@ impl Act {
         &self.intent
     }
 
+    /// The intent on record as bytes, for the body of a request: every attempt sends the same ones.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.intent.clone().into_bytes()
+    }
+
     /// When the work was first claimed: a time that is the same for every attempt.
     #[must_use]
     pub fn first_claimed_at(&self) -> Millis {
@@ -54,6 +66,11 @@ pub trait Effect: Sync {
 
     /// Sends it, once.
     fn send(&self, act: &Act) -> impl Future<Output = Outcome<Self::Receipt>> + Send;
+
+    /// The provider's id of it, where it has one; it goes on record beside the receipt.
+    fn external_id(&self, _receipt: &Self::Receipt) -> Option<String> {
+        None
+    }
 }
 
 /// An effect whose provider can be asked whether it is there.
@@ -95,6 +112,11 @@ pub trait Guarded: private::Policy + Sync {
 
     /// Runs it; `may_have_sent` says that an earlier attempt may have.
     fn run(&self, act: &Act, may_have_sent: bool) -> impl Future<Output = Ran<Self::Receipt>> + Send;
+
+    /// See [`Effect::external_id`].
+    fn external_id(&self, _receipt: &Self::Receipt) -> Option<String> {
+        None
+    }
 }
 
 /// See [`probed`].
@@ -138,6 +160,10 @@ impl<E> private::Policy for AcceptLoss<E> {}
 impl<E: Probe> Guarded for Probed<E> {
     type Receipt = E::Receipt;
 
+    fn external_id(&self, receipt: &E::Receipt) -> Option<String> {
+        self.0.external_id(receipt)
+    }
+
     async fn run(&self, act: &Act, may_have_sent: bool) -> Ran<E::Receipt> {
         if may_have_sent {
             match self.0.probe(act).await {
@@ -153,6 +179,10 @@ impl<E: Probe> Guarded for Probed<E> {
 impl<E: PermanentKey> Guarded for Keyed<E> {
     type Receipt = E::Receipt;
 
+    fn external_id(&self, receipt: &E::Receipt) -> Option<String> {
+        self.0.external_id(receipt)
+    }
+
     async fn run(&self, act: &Act, _may_have_sent: bool) -> Ran<E::Receipt> {
         Ran::Sent(self.0.send(act).await)
     }
@@ -160,6 +190,10 @@ impl<E: PermanentKey> Guarded for Keyed<E> {
 
 impl<E: Effect> Guarded for AcceptDuplicates<E> {
     type Receipt = E::Receipt;
+
+    fn external_id(&self, receipt: &E::Receipt) -> Option<String> {
+        self.0.external_id(receipt)
+    }
 
     async fn run(&self, act: &Act, _may_have_sent: bool) -> Ran<E::Receipt> {
         // A second effect is accepted, so not knowing is no reason to wait for the lease to end.
@@ -173,6 +207,10 @@ impl<E: Effect> Guarded for AcceptDuplicates<E> {
 
 impl<E: Effect> Guarded for AcceptLoss<E> {
     type Receipt = E::Receipt;
+
+    fn external_id(&self, receipt: &E::Receipt) -> Option<String> {
+        self.0.external_id(receipt)
+    }
 
     async fn run(&self, act: &Act, may_have_sent: bool) -> Ran<E::Receipt> {
         if may_have_sent {

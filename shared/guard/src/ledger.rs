@@ -4,6 +4,7 @@ mod act;
 mod claim;
 mod companion;
 mod fenced;
+mod once;
 mod operate;
 mod park;
 mod read;
@@ -13,6 +14,7 @@ mod resend;
 mod seal;
 mod size;
 mod together;
+mod word;
 
 use std::sync::Arc;
 

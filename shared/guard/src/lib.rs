@@ -21,5 +21,5 @@ pub use ledger::{
 };
 pub use outcome::{Finding, Outcome, Why};
 pub use pass::{Outbox, pass};
-pub use record::{Record, State, Unfinished};
-pub use work::{EffectKey, Work, WorkKey};
+pub use record::{Record, Standing, State, Unfinished};
+pub use work::{EffectKey, Subject, Work, WorkKey};

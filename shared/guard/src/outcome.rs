@@ -54,6 +54,34 @@ pub enum Outcome<T> {
     Refused(Why),
 }
 
+impl<T> Outcome<T> {
+    /// What an HTTP answer's status says about the effect; `receipt` reads the answer of one that is done.
+    ///
+    /// | Status | Outcome |
+    /// |---|---|
+    /// | 2xx | done; unknown when the answer does not read as a receipt |
+    /// | 425, 429 | not done; `retry_after_ms` is the provider's own word |
+    /// | 408, 409, 3xx, 5xx | unknown: it may have been applied, or may be under way |
+    /// | any other 4xx | refused |
+    ///
+    /// A provider that means something else by a status says so before this is asked.
+    pub fn of_status(status: u16, retry_after_ms: Option<u64>, receipt: impl FnOnce() -> Option<T>) -> Self {
+        let why = |code| Why::new(code, format!("provider answered status=`{status}`"));
+        match status {
+            200..=299 => receipt().map_or_else(|| Self::Unknown(why("answer_unreadable")), Self::Done),
+            425 | 429 => Self::NotDone(why("not_now").retry_after_ms(retry_after_ms)),
+            400..=499 if status != 408 && status != 409 => Self::Refused(why("rejected")),
+            _ => Self::Unknown(why("answer_unclear").retry_after_ms(retry_after_ms)),
+        }
+    }
+
+    /// No answer came, and the request may have landed.
+    #[must_use]
+    pub fn no_answer() -> Self {
+        Self::Unknown(Why::new("answer_lost", "no answer came"))
+    }
+}
+
 /// What a probe found at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding<T> {
@@ -63,4 +91,35 @@ pub enum Finding<T> {
     Absent,
     /// The probe could not be made.
     CannotTell(Why),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_one_meaning() {
+        let meaning = |status| match Outcome::of_status(status, Some(7), || Some(())) {
+            Outcome::Done(()) => "done",
+            Outcome::NotDone(why) => {
+                assert_eq!(why.retry_after_ms, Some(7));
+                "not done"
+            }
+            Outcome::Stale(_) => "stale",
+            Outcome::Unknown(_) => "unknown",
+            Outcome::Refused(_) => "refused",
+        };
+        for (statuses, expected) in [
+            (&[200, 201, 204, 299][..], "done"),
+            (&[425, 429], "not done"),
+            (&[100, 302, 408, 409, 500, 502, 503, 504, 599], "unknown"),
+            (&[400, 401, 403, 404, 410, 422], "refused"),
+        ] {
+            for status in statuses {
+                assert_eq!(meaning(*status), expected, "{status}");
+            }
+        }
+        let unreadable: Outcome<()> = Outcome::of_status(200, None, || None);
+        assert!(matches!(unreadable, Outcome::Unknown(why) if why.code == "answer_unreadable"));
+    }
 }

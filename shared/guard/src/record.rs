@@ -161,6 +161,65 @@ impl Record {
     }
 }
 
+/// What may happen to a work next, as a person or a schedule wants to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its result is on record; running it again changes nothing.
+    Done,
+    /// Somebody works on it, or its last request may still land; it is claimed again then.
+    Held {
+        /// When the lease ends, ms.
+        until_ms: Millis,
+    },
+    /// It did not succeed, and is safe to run again.
+    Retryable {
+        /// When it is due, ms; running it earlier is as safe.
+        at_ms: Millis,
+        /// What an earlier attempt may have sent is looked for, or its key repeated, as its effect's wrapper says.
+        asks_first: bool,
+    },
+    /// It waits for that time, which no claim comes before.
+    Waits {
+        /// ms.
+        until_ms: Millis,
+    },
+    /// It is not run again until a person has looked.
+    NeedsReview {
+        /// One of a closed list of words.
+        reason: String,
+    },
+    /// Nobody works on it again: a person has closed it.
+    Closed,
+    /// Not work: the result of an attempt that was overtaken. A person compares it with the provider.
+    LateReceipt,
+}
+
+impl Record {
+    /// What may happen to this work next, at `now_ms`.
+    #[must_use]
+    pub fn standing(&self, now_ms: Millis) -> Standing {
+        let retryable = |at_ms| Standing::Retryable {
+            at_ms,
+            asks_first: self.clean_fence != self.fence,
+        };
+        match (self.state, self.resume_at) {
+            (State::Sealed, _) => Standing::Done,
+            (State::Receipt, _) if self.due_at.is_none() => Standing::Closed,
+            (State::Receipt, _) => Standing::LateReceipt,
+            (State::Claimed, _) if self.lease_until > now_ms => Standing::Held {
+                until_ms: self.lease_until,
+            },
+            (State::Claimed, _) => retryable(self.due_at.unwrap_or(now_ms)),
+            (State::Parked, Some(until_ms)) if until_ms > now_ms => Standing::Waits { until_ms },
+            (State::Parked, Some(at_ms)) => retryable(at_ms),
+            (State::Parked, None) if self.due_at.is_none() => Standing::Closed,
+            (State::Parked, None) => Standing::NeedsReview {
+                reason: self.reason.clone().unwrap_or_default(),
+            },
+        }
+    }
+}
+
 pub(crate) fn read_body<T: DeserializeOwned>(key: &WorkKey, body: &str) -> Result<T, StageError> {
     // A result that is nothing takes no room in the row.
     let body = if body.is_empty() { "null" } else { body };

@@ -29,8 +29,8 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// Classifies what the SDK gave up on.
-    pub(crate) fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    /// Classifies what the SDK gave up on; also for calls of one's own to the same store.
+    pub fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata,
     {

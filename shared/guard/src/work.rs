@@ -2,7 +2,55 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::error::StageError;
+
+/// Whose life it is: a kind of thing, and the id that its source gave it.
+///
+/// Its steps are named in the program's text, so no clock, no attempt and no random can get into the name of one:
+///
+/// ```compile_fail,E0716
+/// # use ratchet_guard::{Subject, WorkKey};
+/// # fn key(now_ms: u64) -> WorkKey {
+/// Subject::new("order", "17").step(&format!("invoice#{now_ms}"))
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The thing of that `kind` which its source calls `id`; written `<kind>#<id>`.
+    #[must_use]
+    pub fn new(kind: &'static str, id: &str) -> Self {
+        Self(format!("{kind}#{id}"))
+    }
+
+    /// The partition that holds its life.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of one step of its life.
+    #[must_use]
+    pub fn step(&self, name: &'static str) -> WorkKey {
+        WorkKey::new(&self.0, name)
+    }
+
+    /// The key of the step that belongs to one version of the thing, as its source numbers them: `<name>#v<version>`.
+    #[must_use]
+    pub fn step_of_version(&self, name: &'static str, version: u64) -> WorkKey {
+        WorkKey::new(&self.0, format!("{name}#v{version}"))
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Names one step of one subject. Two deliveries with equal keys are the same work.
 ///
@@ -95,6 +143,20 @@ impl Work {
         }
     }
 
+    /// Work under `key` which sends `request`: its JSON is the intent, and the hash of it the content.
+    ///
+    /// So the same key with another request is refused, and what an attempt sends cannot differ from what was hashed.
+    ///
+    /// # Errors
+    /// [`StageError::Poison`] when the request is no JSON.
+    pub fn sending<T: Serialize + ?Sized>(key: WorkKey, request: &T) -> Result<Self, StageError> {
+        let intent = serde_json::to_string(request).map_err(|error| StageError::Poison {
+            code: "request_unwritable",
+            detail: format!("request of a work is no JSON: {error} key=`{key}`"),
+        })?;
+        Ok(Self::new(key, hash(&[&intent])).intending(intent))
+    }
+
     /// What the effect is going to send, or what pins it. The first claim's intent is kept: a later attempt is
     /// handed that one, so that a retry sends the same bytes.
     #[must_use]
@@ -142,6 +204,17 @@ pub(crate) fn hash(parts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_that_sends_another_request_has_another_content() {
+        let work = |total: u32| Work::sending(Subject::new("order", "1").step("invoice"), &total).unwrap();
+        assert_eq!(work(1), work(1));
+        assert_ne!(work(1).content, work(2).content);
+        assert_eq!(work(12).intent, "12");
+        assert_eq!(work(1).key().to_string(), "order#1/invoice");
+        let version = Subject::new("customer", "7").step_of_version("address", 3);
+        assert_eq!(version.to_string(), "customer#7/address#v3");
+    }
 
     #[test]
     fn effect_keys_of_two_steps_differ_and_of_one_step_agree() {

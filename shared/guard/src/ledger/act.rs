@@ -71,8 +71,8 @@ impl Claim {
                 Ran::Adopted(receipt) | Ran::Sent(Outcome::Done(receipt)) => {
                     return Ok(Acted {
                         claim: self,
+                        external_id: effect.external_id(&receipt),
                         receipt,
-                        external_id: None,
                         outside: true,
                     });
                 }

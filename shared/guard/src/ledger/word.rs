@@ -1,0 +1,115 @@
+//! A word from outside the ledger: a person, or a reconciliation, has looked at the provider.
+
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use serde::Serialize;
+
+use super::resend::ours;
+use super::{Decision, Ledger, Sealed};
+use crate::error::StageError;
+use crate::record::{Record, State, Unfinished, unfinished_partition};
+use crate::store::{names, number, text, update_answer, values};
+use crate::work::Work;
+
+impl Ledger {
+    /// Puts an effect on record that somebody found at the provider: nothing is sent.
+    ///
+    /// The work may be unknown to the ledger, parked, or left by an attempt whose lease is over; one that is on record
+    /// already is answered as it is.
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`] and [`super::Acted::seal`]: [`StageError::Busy`] while an attempt may still act.
+    pub async fn adopt<T: Serialize>(
+        &self,
+        work: &Work,
+        found: T,
+        external_id: Option<String>,
+    ) -> Result<Sealed, StageError> {
+        let claim = match self.claim(work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => return Ok(sealed),
+            Decision::Parked(parked) => {
+                let record = self.read(parked.key()).await?;
+                match record {
+                    Some(record) if self.resume(&record).await? => {}
+                    _ => return Err(StageError::Parked(parked)),
+                }
+                match self.claim(work).await? {
+                    Decision::Run(claim) => claim,
+                    Decision::Replay(sealed) => return Ok(sealed),
+                    Decision::Parked(parked) => return Err(StageError::Parked(parked)),
+                }
+            }
+        };
+        let acted = claim.decide(found);
+        match external_id {
+            Some(id) => acted.known_as(id).seal().await,
+            None => acted.seal().await,
+        }
+    }
+
+    /// Lets a parked record be claimed again on somebody's word that its effect is not at the provider and will not
+    /// come: the next attempt sends, also where loss was accepted.
+    ///
+    /// The word must come after the lease of the last attempt, which is over for every parked record, and from a look
+    /// at the provider. False when the record is no longer parked as `record` says.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn resume_absent(&self, record: &Record) -> Result<bool, StageError> {
+        let (attempt_id, attempt) = self.fresh_id();
+        let answer = self
+            .shared
+            .client
+            .update_item()
+            .table_name(&*self.shared.table)
+            .set_key(Some(Self::row_key(&record.key)))
+            .condition_expression("#state = :parked AND fence = :fence AND attempt_id = :seen")
+            .update_expression(
+                "SET clean_fence = fence, resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, \
+                attempt_id = :attempt, unfinished = :partition",
+            )
+            .set_expression_attribute_names(names([("#state", "state")]))
+            .set_expression_attribute_values(values([
+                (":parked", text(State::Parked.as_str())),
+                (":fence", number(record.fence)),
+                (":seen", text(&record.attempt_id)),
+                (":now", number(self.now_ms())),
+                (":zero", number(0)),
+                (":attempt", attempt),
+                (
+                    ":partition",
+                    text(unfinished_partition(Unfinished::Waiting, record.key.subject())),
+                ),
+            ]))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(ours(update_answer(answer)?, &attempt_id))
+    }
+
+    /// Everything of that kind that is due, from all shards, at most `records_max`.
+    ///
+    /// For a schedule that drives its own work. A sweep that has a queue reads page by page: [`Ledger::unfinished`].
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn due(&self, kinds: &[Unfinished], records_max: usize) -> Result<Vec<Record>, StageError> {
+        let now_ms = self.now_ms();
+        let mut due = Vec::new();
+        for kind in kinds {
+            for shard in Self::shards() {
+                let mut start = None;
+                while due.len() < records_max {
+                    let page = self.unfinished(*kind, shard, now_ms, start).await?;
+                    due.extend(page.records);
+                    start = page.next;
+                    if start.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        due.truncate(records_max);
+        Ok(due)
+    }
+}
