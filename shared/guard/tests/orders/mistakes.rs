@@ -64,6 +64,7 @@ fn hooks(shop: &Shop) -> [Customer; 2] {
 async fn naive(mistake: Mistake) -> Vec<String> {
     let shop = shop_for(mistake).await;
     let naive = Naive::new(mistake, shop.backend.clone(), shop.clock.clone());
+    let mut crashes = 0;
     match mistake {
         Mistake::WebhooksOutOfOrder => {
             for content in hooks(&shop) {
@@ -85,7 +86,9 @@ async fn naive(mistake: Mistake) -> Vec<String> {
         | Mistake::RunAgain
         | Mistake::UnguardedFirst => {
             for _ in 0..3 {
-                drop(shop.backend.process(naive.run()).await);
+                if shop.backend.process(naive.run()).await.is_none() {
+                    crashes += 1;
+                }
                 shop.later();
                 if mistake == Mistake::RunAgain && shop.backend.world().invoices.len() >= 6 {
                     break;
@@ -94,6 +97,10 @@ async fn naive(mistake: Mistake) -> Vec<String> {
         }
     }
     assert!(shop.backend.plan_is_done(), "{mistake:?}: a fault did not happen");
+    let planned = faults(mistake)
+        .iter()
+        .filter(|(_, fault)| *fault == Fault::CrashBefore);
+    assert_eq!(crashes, planned.count(), "{mistake:?}");
     let world = shop.backend.world();
     audit(&world)
 }
