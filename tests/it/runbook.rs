@@ -15,11 +15,12 @@ const PARTS: [&str; 3] = ["**Meaning.**", "**Check.**", "**Repair.**"];
 const NAMED_BY: [&str; 4] = ["Why::new(", "Park::for_a_person(", "Park::until(", "code: "];
 
 /// Words of faults after which work is tried again and never parked.
-const NEVER_PARKED: [&str; 7] = [
+const NEVER_PARKED: [&str; 8] = [
     "branch_vanished",
     "deadline_passed",
     "intent_outdated",
     "more_to_do",
+    "not_read",
     "pull_vanished",
     "store_contended",
     "sweep_failed",
