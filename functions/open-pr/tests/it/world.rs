@@ -1,0 +1,169 @@
+//! A billed bug in two repositories, up to the point where its children run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use local::aws::Aws;
+use local::cloud::Cloud;
+use local::demo::sandbox_settings;
+use open_pr::OpenPr;
+use ratchet_domain::ids::{ContentHash, OrgId, Provider, RepoName, TicketNumber, TicketRef};
+use ratchet_domain::message::{Body, BugInRepo, Envelope};
+use ratchet_domain::step;
+use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock, Millis};
+use ratchet_guard::{Ledger, Record, Work};
+use ratchet_providers::transport::{Transport, TransportError};
+use ratchet_runtime::batch;
+use ratchet_runtime::config::Reader;
+use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::stage::key_of;
+use serde_json::{Value, json};
+
+const NOW: Millis = 1_795_165_200_000;
+const DEADLINE_MS: Millis = 60_000;
+
+pub(crate) const REPOS: [&str; 2] = ["acme/app", "acme/shop"];
+
+/// A repository that was searched, and has no location at or above the threshold.
+pub(crate) const BELOW: &str = "acme/docs";
+
+/// A GitHub that refuses the app.
+struct Refusing;
+
+#[async_trait]
+impl Transport for Refusing {
+    async fn send(&self, _: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let answer = http::Response::builder().status(401);
+        Ok(answer
+            .body(Bytes::from_static(br#"{"message":"Bad credentials"}"#))
+            .unwrap())
+    }
+}
+
+pub(crate) struct World {
+    aws: Aws,
+    stage: OpenPr,
+    ledger: Ledger,
+}
+
+pub(crate) fn ticket() -> TicketRef {
+    TicketRef {
+        org: OrgId::parse("acme").unwrap(),
+        provider: Provider::Zendesk,
+        number: TicketNumber::parse("5158").unwrap(),
+    }
+}
+
+fn content() -> ContentHash {
+    ContentHash::of(&["the cart's total is off by one"])
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
+        let aws = Aws::memory(Arc::clone(&clock)).unwrap();
+        let key = include_str!("../../../../shared/providers/src/github/tests/app_key.pem");
+        let secrets = BTreeMap::from([("APP_KEY".to_owned(), key.to_owned())]);
+        let cloud = Cloud::deploy(aws.clone(), secrets).await.unwrap();
+        let ids = Arc::new(CountedAttemptIds::new("test"));
+        let deployment = cloud
+            .deployment("open-pr", &aws.link(), Arc::new(Refusing), clock, ids)
+            .unwrap();
+        put_org(&deployment).await;
+        let ledger = deployment.ledger(&mut Reader::new(&deployment.env));
+        let stage = OpenPr::new(&deployment).unwrap();
+        let world = Self { aws, stage, ledger };
+        world.bill().await;
+        world
+    }
+
+    /// What the stages before it put on record.
+    async fn bill(&self) {
+        let answered = |answer: Value| {
+            json!({ "answered": { "answer": answer, "model": "m", "prompt": "p", "spent": {
+                "input": 1, "output": 1, "cache_read": 0, "cache_write": 0, "reasoning": 0, "calls": 1 } } })
+        };
+        let bug = json!({ "outcome": "bug", "title": "Total is off by one", "severity": "high",
+            "steps_to_reproduce": [], "expected": "3", "actual": "4", "affected_feature": "cart",
+            "customer_impact": "all", "quote": "the total is wrong", "ai_confidence": 0.9 });
+        let trees: Vec<Value> = REPOS
+            .into_iter()
+            .chain([BELOW])
+            .map(|repo| json!({ "repo": repo, "base_branch": "main", "commit": "c0", "tree": "t0" }))
+            .collect();
+        let locations: Vec<Value> = REPOS
+            .into_iter()
+            .map(|repo| {
+                json!({ "repo": repo, "file": "src/cart.rs", "symbol": "total", "start_line": 1,
+                "end_line": 9, "explanation": "adds one", "confidence": 0.9 })
+            })
+            .collect();
+        let mapping = json!({ "trees": trees, "locations": locations, "candidates_hash": "h" });
+        let decision = json!({ "gate": "billed", "ai_confidence": 0.9, "location_confidence": 0.9,
+            "ai_threshold": 0.7, "location_threshold": 0.7, "repos": REPOS, "entry": "entry#x" });
+        let content = content();
+        for (step, result) in [
+            (step::extract(&content), answered(bug)),
+            (step::map(&content), answered(mapping)),
+            (step::qualify(&content), decision),
+        ] {
+            let work = Work::new(key_of(&ticket(), step), content.as_str());
+            self.ledger.record(&work, &result).await.unwrap();
+        }
+    }
+
+    /// The message of one child, once.
+    pub(crate) async fn deliver(&self, repo: &str) -> usize {
+        let child = BugInRepo {
+            ticket: ticket(),
+            content: content(),
+            repo: RepoName::parse(repo).unwrap(),
+        };
+        let mut message = SqsMessage::default();
+        message.message_id = Some(repo.to_owned());
+        message.receipt_handle = Some("none".to_owned());
+        message.body = Some(Envelope::new(None, Body::OpenPr(child)).to_json());
+        let mut event = SqsEvent::default();
+        event.records = vec![message];
+        let answer = batch::handle(&self.stage, event, NOW + DEADLINE_MS)
+            .await
+            .unwrap();
+        answer.batch_item_failures.len()
+    }
+
+    /// The row of a step, if there is one.
+    pub(crate) async fn row(&self, step: &str) -> Option<Record> {
+        let life = self.ledger.life(&ticket().subject()).await.unwrap();
+        life.into_iter().find(|record| record.key.step() == step)
+    }
+
+    /// Messages that wait for the root cause's stage.
+    pub(crate) fn handed_on(&self) -> usize {
+        self.aws.sqs.receive("PublishRcaQueue", 10).len()
+    }
+}
+
+async fn put_org(deployment: &Deployment) {
+    let mut document = sandbox_settings("acme", &REPOS.map(str::to_owned));
+    let fields = document.as_object_mut().unwrap();
+    let github = json!({ "api_url": "https://api.github.com", "app_id": "1234", "installation_id": "5678",
+        "private_key": "env:APP_KEY", "repos": REPOS });
+    fields.insert("github".to_owned(), github);
+    let model = json!({ "provider": "anthropic", "base_url": "https://api.anthropic.com",
+        "api_key": "env:APP_KEY", "name": "m" });
+    fields.insert("model".to_owned(), model);
+    deployment
+        .dynamo
+        .put_item()
+        .table_name("SettingsTable")
+        .item("org", AttributeValue::S("acme".to_owned()))
+        .item("document", AttributeValue::S(document.to_string()))
+        .item("version", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+        .unwrap();
+}
