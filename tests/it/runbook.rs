@@ -100,6 +100,7 @@ fn links_of_the_runbook_lead_to_its_headings() -> Result<()> {
                 .trim_start_matches('#')
                 .trim()
                 .to_lowercase()
+                .replace(',', "")
                 .replace(' ', "-")
         })
         .collect();

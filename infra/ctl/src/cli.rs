@@ -9,7 +9,7 @@ use ratchet_domain::settings::Problem;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Answer;
-use crate::verbs::{org, ticket, usage};
+use crate::verbs::{org, replay, ticket, usage};
 
 /// Where the deployment is found, and how a command ends.
 const AFTER_HELP: &str = "\
@@ -18,6 +18,7 @@ Examples:
   ctl --stack ratchet org put acme.json        store it
   ctl --stack ratchet ticket show acme zendesk 5158
   ctl --stack ratchet usage show --org acme --period 2026-11 --json
+  ctl --stack ratchet replay plan --org acme --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z
 
 Where the deployment is:
   --stack NAME takes tables and queues from the outputs of that CloudFormation stack. Without it they are environment
@@ -56,6 +57,9 @@ pub enum Noun {
     /// The settings of an org.
     #[command(subcommand)]
     Org(org::Verb),
+    /// What would be done again, and doing it.
+    #[command(subcommand)]
+    Replay(replay::Verb),
     /// The life of a ticket.
     #[command(subcommand)]
     Ticket(ticket::Verb),
@@ -107,6 +111,50 @@ pub fn parse(args: &[OsString]) -> Result<Cli, Answer> {
 /// The names that there are.
 pub fn provider(text: &str) -> Result<Provider, String> {
     Provider::from_name(text).ok_or_else(|| "must be zendesk or intercom".to_owned())
+}
+
+/// Reads a time, as milliseconds since the Unix epoch.
+///
+/// # Errors
+/// The form that it must have.
+pub fn millis(text: &str) -> Result<u64, String> {
+    chrono::DateTime::parse_from_rfc3339(text)
+        .ok()
+        .and_then(|at| u64::try_from(at.timestamp_millis()).ok())
+        .ok_or_else(|| "must be a time, as 2026-11-20T08:00:00Z".to_owned())
+}
+
+/// Reads a stage's name.
+///
+/// # Errors
+/// The names that there are.
+pub fn stage(text: &str) -> Result<String, String> {
+    ratchet_domain::stage::Stage::from_name(text)
+        .map(|stage| stage.as_str().to_owned())
+        .ok_or_else(|| "must be extract, map, qualify, fan-out, open-pr, publish-rca or notify".to_owned())
+}
+
+/// Reads a reason for which work waits.
+///
+/// # Errors
+/// Where they are listed.
+pub fn reason(text: &str) -> Result<String, String> {
+    ratchet_domain::park::Reason::from_word(text)
+        .map(|reason| reason.as_str().to_owned())
+        .ok_or_else(|| "must be a reason of the runbook's list, as provider_unavailable".to_owned())
+}
+
+/// Reads the name of the person who asks: 1 to 128 characters, none of them a control character.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn person(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let chars = name.chars().count();
+    if !(1..=128).contains(&chars) || name.chars().any(char::is_control) {
+        return Err("must be a name of 1 to 128 characters".to_owned());
+    }
+    Ok(name.to_owned())
 }
 
 /// Reads a period.

@@ -3,5 +3,6 @@
 //! To add a verb: a file with `Args` and `run`, a variant in its noun's `Verb`, and an arm in its noun's `run`.
 
 pub mod org;
+pub mod replay;
 pub mod ticket;
 pub mod usage;

@@ -1,10 +1,14 @@
 //! The deployment that a command works on: opened when the command's input is sound, and not before.
 
+use std::io::{self, Write};
+
 use async_trait::async_trait;
+use ratchet_domain::stage::Stage;
 use ratchet_guard::Ledger;
 use ratchet_guard::timing::Timing;
 use ratchet_runtime::config::{Env, Reader};
 use ratchet_runtime::deployment::{Deployment, of_operator};
+use ratchet_runtime::queues::Queues;
 
 use crate::failure::Failure;
 use crate::settings::SettingsTable;
@@ -27,6 +31,9 @@ pub trait Worlds: Sync {
     /// # Errors
     /// [`Failure`] when it cannot be found.
     async fn open(&self) -> Result<World, Failure>;
+
+    /// Says how far a long command is. It is for people and no part of the result.
+    fn tell(&self, _progress: &str) {}
 }
 
 /// The deployment that the process's environment or a stack names.
@@ -48,6 +55,12 @@ impl Worlds for Named {
             deployment.env = deployment.env.and(outputs);
         }
         Ok(World { deployment })
+    }
+
+    fn tell(&self, progress: &str) {
+        // Nobody who reads it is no reason to stop.
+        let told = writeln!(io::stderr(), "{progress}");
+        drop(told);
     }
 }
 
@@ -91,6 +104,16 @@ impl World {
             ids,
             NO_LEASES,
         ))
+    }
+
+    /// The queues of `<STAGE>_QUEUE_URL`, of every stage.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] with every variable that is missing.
+    pub fn queues(&self) -> Result<Queues, Failure> {
+        let mut reader = Reader::new(&self.deployment.env);
+        let queues = self.deployment.queues(&mut reader, &Stage::ALL);
+        Ok(reader.done(queues)?)
     }
 
     /// The settings of `SETTINGS_TABLE`.

@@ -79,7 +79,8 @@ impl World {
         Ok(())
     }
 
-    fn deployment(&self, name: &str) -> Result<Deployment> {
+    /// The world of a function's process.
+    pub(crate) fn deployment(&self, name: &str) -> Result<Deployment> {
         let link = self.cloud.aws.choked(self.tap.clone());
         let transport = Arc::new(self.sandbox.clone());
         self.cloud
@@ -177,7 +178,8 @@ impl World {
         bail!("the queues do not run empty")
     }
 
-    async fn turn(&self, stage: Stage) -> Result<bool> {
+    /// Handles one message of a stage; false where none is visible.
+    pub(crate) async fn turn(&self, stage: Stage) -> Result<bool> {
         let queue = queue_of(stage);
         let Some(received) = self.cloud.aws.sqs.receive(&queue, 1).into_iter().next() else {
             return Ok(false);

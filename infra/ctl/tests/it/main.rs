@@ -1,11 +1,28 @@
 //! The operator's command line against an embedded store, from its arguments to what it prints.
 
+#![expect(
+    clippy::large_futures,
+    clippy::indexing_slicing,
+    clippy::unit_arg,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may panic, and its futures live on one stack"
+)]
+
 mod bench;
 mod command;
+mod cost;
+mod desk;
 mod life;
 mod line;
 mod org;
+mod plans;
 mod reach;
 mod stack;
+#[path = "../../../../functions/replay/tests/it/tap.rs"]
+#[expect(dead_code, reason = "the tests of `replay` use all of it")]
+mod tap;
 mod ticket;
 mod usage;
+#[path = "../../../../functions/replay/tests/it/world.rs"]
+#[expect(dead_code, reason = "the tests of `replay` use all of it")]
+mod world;

@@ -104,7 +104,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
 }
 
 /// What the settings on record ask to be told; none where they cannot be read.
-async fn tellings(world: &World, org: &OrgId) -> Option<Tellings> {
+pub(crate) async fn tellings(world: &World, org: &OrgId) -> Option<Tellings> {
     let on_record = world.settings().ok()?.read(org).await.ok()??;
     let document = serde_json::from_str(&on_record.document).ok()?;
     Settings::parse(&document)
