@@ -9,7 +9,7 @@ use ratchet_domain::settings::Problem;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Answer;
-use crate::verbs::{org, replay, ticket, usage};
+use crate::verbs::{org, replay, review, ticket, usage};
 
 /// Where the deployment is found, and how a command ends.
 const AFTER_HELP: &str = "\
@@ -18,6 +18,7 @@ Examples:
   ctl --stack ratchet org put acme.json        store it
   ctl --stack ratchet ticket show acme zendesk 5158
   ctl --stack ratchet usage show --org acme --period 2026-11 --json
+  ctl --stack ratchet review list --org acme
   ctl --stack ratchet replay plan --org acme --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z
 
 Where the deployment is:
@@ -60,6 +61,9 @@ pub enum Noun {
     /// What would be done again, and doing it.
     #[command(subcommand)]
     Replay(replay::Verb),
+    /// What waits for a person, and deciding it.
+    #[command(subcommand)]
+    Review(review::Verb),
     /// The life of a ticket.
     #[command(subcommand)]
     Ticket(ticket::Verb),

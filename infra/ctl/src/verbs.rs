@@ -4,5 +4,6 @@
 
 pub mod org;
 pub mod replay;
+pub mod review;
 pub mod ticket;
 pub mod usage;

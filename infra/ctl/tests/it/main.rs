@@ -11,6 +11,7 @@
 mod bench;
 mod command;
 mod cost;
+mod decisions;
 mod desk;
 mod life;
 mod line;

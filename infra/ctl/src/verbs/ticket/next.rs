@@ -152,6 +152,8 @@ fn open(record: &Record, now_ms: Millis) -> Option<Pending> {
             );
             (Goes::Overdue, Some(due_ms), says)
         }
+        // Closed: somebody decided that nobody works on it again.
+        State::Parked if record.resume_at.is_none() && record.due_at.is_none() => return None,
         State::Parked => match record.resume_at {
             Some(at) if at > now_ms => {
                 let says = format!("{reason} until {}: {step}", time(Some(at)));

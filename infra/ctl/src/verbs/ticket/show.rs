@@ -138,9 +138,14 @@ fn outcome(life: &[Record]) -> &'static str {
         "capped"
     } else if life
         .iter()
-        .any(|record| record.state == State::Parked && record.resume_at.is_none())
+        .any(|record| record.state == State::Parked && record.resume_at.is_none() && record.due_at.is_some())
     {
         "held"
+    } else if life
+        .iter()
+        .any(|record| record.state == State::Parked && record.resume_at.is_none())
+    {
+        "closed"
     } else if extracted.all(is_no_bug) {
         "not_a_bug"
     } else {
