@@ -88,7 +88,7 @@ pub struct Edit {
     /// Whose word it is.
     #[command(flatten)]
     pub word: Word,
-    /// A field and its new value; lines of steps_to_reproduce are steps.
+    /// A field and its new value; lines of `steps_to_reproduce` are steps.
     #[arg(long = "set", value_name = "FIELD=VALUE", required = true, value_parser = pair)]
     pub sets: Vec<(String, String)>,
 }
