@@ -10,7 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 /// Longest window, in ms: 31 days. Reason: a bill's period, and what providers still list.
-const WINDOW_MS_MAX: Millis = 31 * 24 * 3_600_000;
+pub(crate) const WINDOW_MS_MAX: Millis = 31 * 24 * 3_600_000;
 
 /// Longest name of a schedule or an operator's request, in bytes. Reason: it is part of a key.
 const NAME_BYTES_MAX: usize = 512;

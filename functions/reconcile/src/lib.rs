@@ -2,9 +2,9 @@
 //!
 //! - **Bills**: a period's total against its entries, and each entry against its billable flag.
 //! - **Effects** of bugs billed in the window: pull requests by their branch, comments and messages by their marker.
-//!   Done on the ledger and not there; there and not on the ledger.
+//!   Done on the ledger and not there; there and not on the ledger, which adopts it; there twice, where the first stays.
 //! - **Late receipts**: results that came after another attempt had taken over.
-//! - **Tickets** that changed and that no webhook told of (Zendesk's incremental list).
+//! - **Tickets** that changed and that no webhook told of (Zendesk's incremental list, Intercom's search).
 //! - **Deliveries** of the org's GitHub App that failed: GitHub never repeats one by itself.
 //!
 //! Comparing writes nothing but the request's own row, with its answer. A plan has a hash over its items; `apply` with that hash compares

@@ -16,8 +16,10 @@ pub enum Kind {
     EntryWithoutFlag,
     /// The ledger says done, and the provider does not have it.
     EffectMissing,
-    /// The provider has our marker, and the ledger holds the step as parked.
+    /// The provider has our marker, and the ledger holds the step as parked, or has never heard of it.
     EffectUnrecorded,
+    /// The provider has our marker more than once.
+    EffectDoubled,
     /// A result that came after another attempt had taken over.
     LateReceipt,
     /// A changed ticket that no webhook told of.
@@ -36,6 +38,12 @@ pub enum Repair {
     Redeliver,
     /// The step may be claimed again: its probe finds what is there and adopts it. The next sweep sends its message.
     Resume,
+    /// What the provider has is put on record; nothing is sent.
+    Adopt,
+    /// All but the first of those that carry our marker are deleted. Nothing of anybody else's is touched.
+    DeleteOurs,
+    /// The row leaves the index: there is one effect, and it is the one on record.
+    Close,
     /// A person looks; the runbook says how.
     Look,
 }

@@ -1,13 +1,19 @@
 //! Repairs that are safe whoever asks: each goes through the same door as the work itself.
 
-use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef, digest_of};
-use ratchet_domain::message::{Body, Envelope, TicketTouched};
+use ratchet_domain::ids::{ContentHash, OrgId, Provider, RepoName, TicketNumber, TicketRef, digest_of};
+use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope, TicketTouched};
 use ratchet_domain::stage::Stage;
+use ratchet_domain::step;
 use ratchet_guard::intake::{Admission, Event};
-use ratchet_guard::{Ledger, Outbox, StageError, State, WorkKey};
+use ratchet_guard::{Ledger, Outbox, StageError, State, Work, WorkKey};
+use ratchet_providers::error::ProviderError;
+use ratchet_providers::slack::MessagePosted;
+use serde_json::Value;
 
 use crate::Reconcile;
+use crate::ask::WINDOW_MS_MAX;
 use crate::plan::{Item, Repair};
+use crate::survey::effects::at_provider;
 use crate::survey::unread;
 
 impl Reconcile {
@@ -18,6 +24,9 @@ impl Reconcile {
             Repair::Enqueue => self.enqueue(item).await,
             Repair::Redeliver => self.redeliver(ledger, item).await,
             Repair::Resume => resume(ledger, item).await,
+            Repair::Adopt => self.adopt(ledger, item).await,
+            Repair::DeleteOurs => self.delete_ours(ledger, item).await,
+            Repair::Close => close(ledger, item).await,
         }
     }
 
@@ -66,6 +75,84 @@ impl Reconcile {
         };
         app.client().redeliver(delivery).await.map_err(unread)?;
         Ok(true)
+    }
+}
+
+impl Reconcile {
+    /// What the provider has becomes the step's result, under a claim like any other: whoever works on the step meanwhile
+    /// wins, and nothing is sent here.
+    async fn adopt(&self, ledger: &Ledger, item: &Item) -> Result<bool, StageError> {
+        let (Some(ticket), Ok(org)) = (ticket_of(item), OrgId::parse(item.org.as_str())) else {
+            return Ok(false);
+        };
+        let Some((stage, message)) = message_of(&ticket, item) else {
+            return Ok(false);
+        };
+        let key = WorkKey::new(&item.subject, &item.step);
+        let connection = self.connector.org(&org, ledger).await?;
+        let since_ms = ledger.now_ms().saturating_sub(WINDOW_MS_MAX);
+        let found = at_provider(&ticket, &key, since_ms, &connection).await?;
+        let Some(first) = found.and_then(|found| found.into_iter().next()) else {
+            return Ok(false);
+        };
+        let work = Work::new(key, &item.at).driven_by(stage.as_str(), message);
+        ledger.adopt(&work, first.result, Some(first.id)).await?;
+        Ok(true)
+    }
+
+    /// Deletes every message that carries our marker but the first. One that is gone already is deleted.
+    async fn delete_ours(&self, ledger: &Ledger, item: &Item) -> Result<bool, StageError> {
+        let (Some(channel), Ok(org)) = (item.step.strip_prefix("slack#"), OrgId::parse(item.org.as_str()))
+        else {
+            return Ok(false);
+        };
+        let connection = self.connector.org(&org, ledger).await?;
+        let Some(slack) = connection.slack().await? else {
+            return Ok(false);
+        };
+        for ts in item.at.split(',').skip(1) {
+            let message = MessagePosted {
+                channel: channel.to_owned(),
+                ts: ts.to_owned(),
+            };
+            match slack.client().delete(&message).await {
+                Err(ProviderError::Rejected { code, .. }) if code == "message_not_found" => {}
+                deleted => deleted.map_err(unread)?,
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The message that drives a step, so that a replay can send it.
+fn message_of(ticket: &TicketRef, item: &Item) -> Option<(Stage, String)> {
+    let content: ContentHash = serde_json::from_value(Value::from(item.at.as_str())).ok()?;
+    let at = BugAt {
+        ticket: ticket.clone(),
+        content,
+    };
+    let body = if let Some(repo) = item.step.strip_prefix("pr#") {
+        Body::OpenPr(BugInRepo {
+            ticket: at.ticket,
+            content: at.content,
+            repo: RepoName::parse(repo).ok()?,
+        })
+    } else if item.step == step::RCA_COMMENT {
+        Body::PublishRca(at)
+    } else if item.step.starts_with("slack#") {
+        Body::Notify(at)
+    } else {
+        return None;
+    };
+    Some((body.stage(), Envelope::new(None, body).to_json()))
+}
+
+/// Takes a late receipt out of the index.
+async fn close(ledger: &Ledger, item: &Item) -> Result<bool, StageError> {
+    let record = ledger.read(&WorkKey::new(&item.subject, &item.step)).await?;
+    match record {
+        Some(record) if record.fence.to_string() == item.at => ledger.close(&record).await,
+        _ => Ok(false),
     }
 }
 

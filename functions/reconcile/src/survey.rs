@@ -1,19 +1,18 @@
 //! The comparison: each check reads both sides and notes what does not agree.
 
-mod effects;
-mod usage;
+pub(crate) mod effects;
+mod tickets;
+pub(crate) mod usage;
 
 use std::collections::BTreeSet;
 
-use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
+use ratchet_domain::ids::OrgId;
 use ratchet_guard::clock::Millis;
-use ratchet_guard::{Ledger, StageError, Unfinished};
+use ratchet_guard::{Ledger, Record, Sealed, StageError, Unfinished, WorkKey};
 use ratchet_providers::error::ProviderError;
-use ratchet_providers::zendesk::Since;
-use ratchet_runtime::connect::{Connection, Desk};
 
 use crate::Reconcile;
-use crate::ask::{Ask, millis};
+use crate::ask::Ask;
 use crate::plan::{ITEMS_MAX, Item, Kind, Repair, Unread};
 
 /// Pages of one list that a survey follows. Reason: Zendesk allows ten such reads a minute.
@@ -65,16 +64,7 @@ impl Survey<'_> {
                     if self.ask.org.as_ref().is_some_and(|wanted| wanted.as_str() != org) {
                         continue;
                     }
-                    let id = receipt.external_id.as_deref().unwrap_or("unknown");
-                    self.items.insert(Item {
-                        kind: Kind::LateReceipt,
-                        org: org.to_owned(),
-                        subject: subject.to_owned(),
-                        step: receipt.key.step().to_owned(),
-                        at: receipt.fence.to_string(),
-                        finding: format!("a result came after another attempt had taken over id=`{id}`"),
-                        repair: Repair::Look,
-                    });
+                    self.receipt(org, &receipt).await?;
                 }
                 start = page.next;
                 if start.is_none() {
@@ -85,90 +75,38 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// Tickets that changed in the window and that the ledger has never heard of.
-    async fn tickets(&mut self, org: &OrgId, connection: &Connection) -> Result<(), StageError> {
-        if connection.settings().zendesk.is_none() {
-            return Ok(());
-        }
-        let Desk::Zendesk(zendesk) = connection.desk(Provider::Zendesk).await? else {
-            return Ok(());
+    /// One effect under two attempts is none too many: the later one found what the first had made.
+    async fn receipt(&mut self, org: &str, receipt: &Record) -> Result<(), StageError> {
+        let subject = receipt.key.subject();
+        let step = receipt.key.step();
+        let own = step.split("#receipt#").next().unwrap_or(step);
+        let sealed = self.ledger.sealed(&WorkKey::new(subject, own)).await?;
+        let on_record = sealed.as_ref().and_then(Sealed::external_id);
+        let is_one = receipt.external_id.is_some() && receipt.external_id.as_deref() == on_record;
+        let id = receipt.external_id.as_deref().unwrap_or("unknown");
+        let (finding, repair) = if is_one {
+            (
+                format!("a result came late, and it is the one on record id=`{id}`"),
+                Repair::Close,
+            )
+        } else {
+            let on_record = on_record.unwrap_or("none");
+            (
+                format!(
+                    "a result came late, and it is not the one on record id=`{id}` on_record=`{on_record}`"
+                ),
+                Repair::Look,
+            )
         };
-        let mut since = Since::Time(self.ask.since_ms / 1000);
-        for _ in 0..PAGES_MAX {
-            if self.is_late() {
-                return Ok(());
-            }
-            let page = zendesk.client().changed_tickets(&since).await.map_err(unread)?;
-            for ticket in &page.tickets {
-                let in_window = millis(&ticket.updated_at).is_some_and(|at| self.ask.has(at));
-                let Some(number) = TicketNumber::parse(ticket.id.as_str()).ok().filter(|_| in_window) else {
-                    continue;
-                };
-                let ticket_ref = TicketRef {
-                    org: org.clone(),
-                    provider: Provider::Zendesk,
-                    number,
-                };
-                let subject = ticket_ref.subject();
-                if self.ledger.life(&subject).await?.is_empty() {
-                    self.items.insert(Item {
-                        kind: Kind::TicketUnknown,
-                        org: org.to_string(),
-                        subject,
-                        step: "extract".to_owned(),
-                        at: ticket.updated_at.clone(),
-                        finding: "ticket changed and no webhook told of it".to_owned(),
-                        repair: Repair::Enqueue,
-                    });
-                }
-            }
-            match page.cursor {
-                Some(cursor) if !page.end => since = Since::Cursor(cursor),
-                _ => return Ok(()),
-            }
-        }
-        self.more = true;
-        Ok(())
-    }
-
-    /// Deliveries of the org's GitHub App that failed in the window, and were not taken later.
-    async fn deliveries(&mut self, org: &OrgId, connection: &Connection) -> Result<(), StageError> {
-        let Some(app) = connection.github_app().await? else {
-            return Ok(());
-        };
-        let mut cursor = None;
-        // The list is newest first: a success that is met before a failure is a later attempt at the same event.
-        let mut taken = BTreeSet::new();
-        for _ in 0..PAGES_MAX {
-            if self.is_late() {
-                return Ok(());
-            }
-            let page = app.client().deliveries(cursor.as_deref()).await.map_err(unread)?;
-            for delivery in page.deliveries {
-                let at_ms = millis(&delivery.delivered_at).unwrap_or(0);
-                if at_ms < self.ask.since_ms {
-                    return Ok(());
-                }
-                if (200..300).contains(&delivery.status_code) {
-                    taken.insert(delivery.guid);
-                } else if self.ask.has(at_ms) && taken.insert(delivery.guid.clone()) {
-                    self.items.insert(Item {
-                        kind: Kind::DeliveryFailed,
-                        org: org.to_string(),
-                        subject: format!("github#{}", delivery.guid),
-                        step: delivery.event,
-                        at: delivery.id.to_string(),
-                        finding: format!("delivery was not taken status=`{}`", delivery.status_code),
-                        repair: Repair::Redeliver,
-                    });
-                }
-            }
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return Ok(());
-            }
-        }
-        self.more = true;
+        self.items.insert(Item {
+            kind: Kind::LateReceipt,
+            org: org.to_owned(),
+            subject: subject.to_owned(),
+            step: step.to_owned(),
+            at: receipt.fence.to_string(),
+            finding,
+            repair,
+        });
         Ok(())
     }
 

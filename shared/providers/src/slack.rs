@@ -141,8 +141,35 @@ impl<'a> Slack<'a> {
         effect: &str,
         oldest: &str,
     ) -> Result<Option<MessagePosted>, ProviderError> {
+        let mut found = self.look(channel, effect, oldest, true).await?;
+        Ok(found.pop())
+    }
+
+    /// Every message that carries this effect key, by its timestamp: two where a repeat was not dropped.
+    ///
+    /// # Errors
+    /// As [`Slack::find`].
+    pub async fn find_all(
+        &self,
+        channel: &str,
+        effect: &str,
+        oldest: &str,
+    ) -> Result<Vec<MessagePosted>, ProviderError> {
+        let mut found = self.look(channel, effect, oldest, false).await?;
+        found.sort_by(|one, two| one.ts.cmp(&two.ts));
+        Ok(found)
+    }
+
+    async fn look(
+        &self,
+        channel: &str,
+        effect: &str,
+        oldest: &str,
+        one_is_enough: bool,
+    ) -> Result<Vec<MessagePosted>, ProviderError> {
         let call = call("read history");
         let mut cursor = String::new();
+        let mut found = Vec::new();
         for _ in 0..HISTORY_PAGES_MAX {
             let mut query = vec![
                 ("channel", channel),
@@ -156,18 +183,24 @@ impl<'a> Slack<'a> {
             }
             let url = endpoint(call, self.api_url, &["conversations.history"], &query)?;
             let page: History = self.send(Draft::get(call, &url)).await?.json()?;
-            if let Some(found) = page.messages.into_iter().find(|message| message.carries(effect)) {
-                return Ok(Some(MessagePosted {
-                    channel: channel.to_owned(),
-                    ts: found.ts,
-                }));
+            let ours = page
+                .messages
+                .into_iter()
+                .filter(|message| message.carries(effect));
+            found.extend(ours.map(|message| MessagePosted {
+                channel: channel.to_owned(),
+                ts: message.ts,
+            }));
+            if one_is_enough && !found.is_empty() {
+                found.truncate(1);
+                return Ok(found);
             }
             let next = page
                 .response_metadata
                 .map(|next| next.next_cursor)
                 .unwrap_or_default();
             match (page.has_more, next) {
-                (false, _) => return Ok(None),
+                (false, _) => return Ok(found),
                 (true, next) if !next.is_empty() && next != cursor => cursor = next,
                 (true, _) => {
                     return Err(ProviderError::Malformed {
@@ -182,6 +215,19 @@ impl<'a> Slack<'a> {
             what: "pages",
             limit: HISTORY_PAGES_MAX,
         })
+    }
+
+    /// Deletes a message of ours; Slack refuses it for anybody else's.
+    ///
+    /// # Errors
+    /// [`ProviderError::Rejected`] with Slack's code, such as `message_not_found` or `cant_delete_message`.
+    pub async fn delete(&self, message: &MessagePosted) -> Result<(), ProviderError> {
+        let call = call("delete message");
+        let url = endpoint(call, self.api_url, &["chat.delete"], &[])?;
+        let body = to_json(message);
+        self.send(Draft::new(call, Method::POST, &url).json(body))
+            .await
+            .map(drop)
     }
 
     async fn send(&self, draft: Draft) -> Result<Reply, ProviderError> {
@@ -208,11 +254,12 @@ const fn call(operation: &'static str) -> Call {
     }
 }
 
-/// Codes of a message that Slack refused before doing anything. Source: the pages of `chat.postMessage` and
-/// `conversations.history`.
-const REFUSALS: [&str; 33] = [
+/// Codes of a message that Slack refused before doing anything. Source: the pages of `chat.postMessage`,
+/// `chat.delete` and `conversations.history`.
+const REFUSALS: [&str; 35] = [
     "as_user_not_supported",
     "cannot_reply_to_message",
+    "cant_delete_message",
     "channel_not_found",
     "ekm_access_denied",
     "invalid_arg_name",
@@ -232,6 +279,7 @@ const REFUSALS: [&str; 33] = [
     "invalid_ts_oldest",
     "is_archived",
     "json_not_object",
+    "message_not_found",
     "messages_tab_disabled",
     "metadata_must_be_sent_from_app",
     "metadata_too_large",

@@ -1,13 +1,28 @@
-//! Effects of billed bugs: what the ledger says is out is out, and what is out is on the ledger.
+//! Effects of billed bugs: what the ledger says is out is out, once, and what is out is on the ledger.
 
-use ratchet_domain::ids::{OrgId, Provider, RepoName};
+use std::collections::BTreeSet;
+
+use ratchet_domain::ids::{OrgId, Provider, RepoName, TicketRef};
+use ratchet_domain::patch::PullRequest;
 use ratchet_domain::step;
-use ratchet_guard::{Record, StageError, State};
+use ratchet_guard::clock::Millis;
+use ratchet_guard::{Record, StageError, State, WorkKey};
 use ratchet_runtime::connect::{Connection, Desk};
+use serde_json::{Value, json};
 
 use super::usage::Entry;
 use super::{Survey, unread};
 use crate::plan::{Item, Kind, Repair};
+
+/// How long before a step's first claim a message may be dated, in seconds: a day, whatever the clocks.
+const BEFORE_FIRST_SECONDS: u64 = 86_400;
+
+/// One effect at its provider, in the shape of its step's result.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) id: String,
+    pub(crate) result: Value,
+}
 
 impl Survey<'_> {
     pub(super) async fn effects(&mut self, org: &OrgId, connection: &Connection) -> Result<(), StageError> {
@@ -17,83 +32,156 @@ impl Survey<'_> {
             }
             self.flag(&entry).await?;
             let subject = entry.ticket.subject();
-            for record in self.ledger.life(&subject).await? {
-                // What somebody works on is neither done nor undone.
-                if !matches!(record.state, State::Sealed | State::Parked) {
+            let life = self.ledger.life(&subject).await?;
+            // What somebody works on is neither done nor undone.
+            for record in life
+                .iter()
+                .filter(|record| matches!(record.state, State::Sealed | State::Parked))
+            {
+                let since_ms = record.first_claimed_at;
+                if let Some(found) = at_provider(&entry.ticket, &record.key, since_ms, connection).await? {
+                    self.compare(org, record, &found);
+                }
+            }
+            let known: BTreeSet<&str> = life.iter().map(|record| record.key.step()).collect();
+            for step in expected(&entry, connection) {
+                if known.contains(step.as_str()) {
                     continue;
                 }
-                if let Some(found) = self.at_provider(&entry, &record, connection).await? {
-                    self.compare(org, &record, found);
+                let key = WorkKey::new(&subject, &step);
+                let found = at_provider(&entry.ticket, &key, entry.billed_at, connection).await?;
+                if let Some([first, ..]) = found.as_deref() {
+                    self.unknown(org, &entry, &key, first);
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether the provider has the step's effect; nothing for a step without one that can be looked up here.
-    async fn at_provider(
-        &self,
-        entry: &Entry,
-        record: &Record,
-        connection: &Connection,
-    ) -> Result<Option<bool>, StageError> {
-        let name = record.key.step();
-        if let Some(repo) = name
-            .strip_prefix("pr#")
-            .and_then(|repo| RepoName::parse(repo).ok())
-        {
-            let github = connection.github().await?;
-            let branch = entry.ticket.bug().branch();
-            let pulls = github.client().find_pulls(&repo, &branch).await.map_err(unread)?;
-            return Ok(Some(!pulls.is_empty()));
-        }
-        let effect = record.key.effect();
-        if name == step::RCA_COMMENT && entry.ticket.provider == Provider::Zendesk {
-            let Desk::Zendesk(zendesk) = connection.desk(Provider::Zendesk).await? else {
-                return Ok(None);
-            };
-            let found = zendesk
-                .client()
-                .find_effect(&entry.ticket.number, effect.as_str())
-                .await;
-            return Ok(Some(found.map_err(unread)?.is_some()));
-        }
-        if let Some(channel) = name.strip_prefix("slack#")
-            && let Some(slack) = connection.slack().await?
-        {
-            // A day before the first claim is before any attempt, whatever the clocks.
-            let oldest = format!(
-                "{}.000000",
-                (record.first_claimed_at / 1000).saturating_sub(86_400)
-            );
-            let found = slack.client().find(channel, effect.as_str(), &oldest).await;
-            return Ok(Some(found.map_err(unread)?.is_some()));
-        }
-        Ok(None)
-    }
-
-    fn compare(&mut self, org: &OrgId, record: &Record, found: bool) {
+    fn compare(&mut self, org: &OrgId, record: &Record, found: &[Found]) {
         let (kind, finding, repair) = match (record.state, found) {
-            (State::Sealed, false) => (
+            (State::Sealed, []) => (
                 Kind::EffectMissing,
                 "the ledger says done, and the provider does not have it",
                 Repair::Look,
             ),
-            (State::Parked, true) => (
+            (State::Parked, [_, ..]) if record.due_at.is_some() => (
                 Kind::EffectUnrecorded,
                 "the provider has it, and the ledger holds it as parked",
                 Repair::Resume,
             ),
+            (State::Sealed, [_, _, ..]) => (
+                Kind::EffectDoubled,
+                "the provider has our marker more than once, the first one stays",
+                Repair::DeleteOurs,
+            ),
             _ => return,
+        };
+        let ids: Vec<&str> = found.iter().map(|found| found.id.as_str()).collect();
+        let at = match kind {
+            Kind::EffectDoubled => ids.join(","),
+            _ => record.fence.to_string(),
         };
         self.items.insert(Item {
             kind,
             org: org.to_string(),
             subject: record.key.subject().to_owned(),
             step: record.key.step().to_owned(),
-            at: record.fence.to_string(),
+            at,
             finding: finding.to_owned(),
             repair,
         });
     }
+
+    fn unknown(&mut self, org: &OrgId, entry: &Entry, key: &WorkKey, found: &Found) {
+        self.items.insert(Item {
+            kind: Kind::EffectUnrecorded,
+            org: org.to_string(),
+            subject: key.subject().to_owned(),
+            step: key.step().to_owned(),
+            // What the record is bound to, so that the step itself finds it.
+            at: entry.content.clone(),
+            finding: format!(
+                "the provider has it, and the ledger has never heard of it id=`{}`",
+                found.id
+            ),
+            repair: Repair::Adopt,
+        });
+    }
+}
+
+/// The steps of a billed bug that can be looked up at their providers.
+fn expected(entry: &Entry, connection: &Connection) -> Vec<String> {
+    let mut steps: Vec<String> = entry.repos.iter().map(step::pr).collect();
+    if entry.ticket.provider == Provider::Zendesk {
+        steps.push(step::RCA_COMMENT.to_owned());
+    }
+    if let Some(slack) = &connection.settings().slack {
+        steps.push(step::slack(&slack.channel));
+    }
+    steps
+}
+
+/// The effects of a step that carry our marker, first made first; nothing for a step that cannot be looked up here.
+pub(crate) async fn at_provider(
+    ticket: &TicketRef,
+    key: &WorkKey,
+    since_ms: Millis,
+    connection: &Connection,
+) -> Result<Option<Vec<Found>>, StageError> {
+    let name = key.step();
+    if let Some(repo) = name
+        .strip_prefix("pr#")
+        .and_then(|repo| RepoName::parse(repo).ok())
+    {
+        let github = connection.github().await?;
+        let branch = ticket.bug().branch();
+        let pulls = github.client().find_pulls(&repo, &branch).await.map_err(unread)?;
+        // GitHub itself refuses a second open one of a branch; one that was closed and opened anew is no double.
+        let pull = pulls.into_iter().min_by_key(|pull| pull.number);
+        return Ok(Some(
+            pull.map(|pull| Found {
+                id: pull.url.clone(),
+                result: json!(PullRequest {
+                    repo,
+                    number: pull.number,
+                    url: pull.url,
+                    head: pull.head_sha,
+                }),
+            })
+            .into_iter()
+            .collect(),
+        ));
+    }
+    let effect = key.effect();
+    if name == step::RCA_COMMENT && ticket.provider == Provider::Zendesk {
+        let Desk::Zendesk(zendesk) = connection.desk(Provider::Zendesk).await? else {
+            return Ok(None);
+        };
+        let found = zendesk
+            .client()
+            .find_effect(&ticket.number, effect.as_str())
+            .await
+            .map_err(unread)?;
+        let found = found.map(|comment| Found {
+            result: json!({ "id": comment.comment_id }),
+            id: comment.comment_id,
+        });
+        return Ok(Some(found.into_iter().collect()));
+    }
+    if let Some(channel) = name.strip_prefix("slack#")
+        && let Some(slack) = connection.slack().await?
+    {
+        let oldest = format!(
+            "{}.000000",
+            (since_ms / 1000).saturating_sub(BEFORE_FIRST_SECONDS)
+        );
+        let found = slack.client().find_all(channel, effect.as_str(), &oldest).await;
+        let found = found.map_err(unread)?.into_iter().map(|message| Found {
+            id: message.ts.clone(),
+            result: json!(message),
+        });
+        return Ok(Some(found.collect()));
+    }
+    Ok(None)
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
+use ratchet_domain::ids::{OrgId, Provider, RepoName, TicketNumber, TicketRef};
 use ratchet_domain::period::Period;
 use ratchet_domain::step;
 use ratchet_guard::StageError;
@@ -18,6 +18,9 @@ use crate::plan::{Item, Kind, Repair};
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) ticket: TicketRef,
+    pub(super) content: String,
+    /// Repositories that get a pull request.
+    pub(super) repos: Vec<RepoName>,
     pub(super) billed_at: Millis,
 }
 
@@ -132,6 +135,11 @@ fn entry(org: &OrgId, row: &Row) -> Option<Entry> {
             provider: Provider::from_name(provider)?,
             number: TicketNumber::parse(number_text).ok()?,
         },
+        content: text(row, "content")?.to_owned(),
+        repos: text(row, "repos")?
+            .split(',')
+            .filter_map(|repo| RepoName::parse(repo).ok())
+            .collect(),
         billed_at: number(row, "billed_at")?,
     })
 }

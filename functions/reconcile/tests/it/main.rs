@@ -10,4 +10,5 @@
 
 mod asks;
 mod findings;
+mod healing;
 mod world;

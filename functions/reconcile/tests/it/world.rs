@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow, bail};
+use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use http::{Request, Response};
 use local::aws::Aws;
 use local::cloud::{Cloud, Functions};
 use local::sandbox::Sandbox;
@@ -16,6 +19,7 @@ use local::sandbox::zendesk::NewTicket;
 use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock};
 use ratchet_guard::{Ledger, Record};
+use ratchet_providers::transport::{Transport, TransportError};
 use ratchet_runtime::config::Reader;
 use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::serve::Function;
@@ -27,10 +31,46 @@ const NOW_MS: u64 = 1_795_165_200_000;
 pub(crate) const MINUTE_MS: u64 = 60_000;
 /// A window that has everything that a test does.
 pub(crate) const SINCE: &str = "2026-11-20T08:00:00Z";
+/// A key that signs for the app; made for tests.
+const APP_KEY: &str = include_str!("../../../../shared/providers/src/github/tests/app_key.pem");
 const ROUNDS_MAX: usize = 1_000;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
+/// The sandbox, and Intercom's search of conversations, of which the sandbox has none: what it lists, two a page.
+struct Providers {
+    sandbox: Sandbox,
+    conversations: Arc<Mutex<Vec<(u64, u64)>>>,
+}
+
+#[async_trait]
+impl Transport for Providers {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        if request.uri().host() != Some("api.intercom.io") {
+            return self.sandbox.send(request).await;
+        }
+        let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let since_s = asked["query"]["value"].as_u64().unwrap_or(0);
+        let after = asked["pagination"]["starting_after"].as_str().unwrap_or("0");
+        let start: usize = after.parse().unwrap_or(0);
+        let all = self
+            .conversations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let later: Vec<&(u64, u64)> = all.iter().filter(|(_, at_s)| *at_s > since_s).collect();
+        let page = later.iter().skip(start).take(2);
+        let page: Vec<Value> = page
+            .map(|(id, at_s)| json!({ "id": id.to_string(), "updated_at": at_s }))
+            .collect();
+        let next = (start + 2 < later.len()).then(|| json!({ "starting_after": (start + 2).to_string() }));
+        let body = json!({ "conversations": page, "pages": { "next": next } }).to_string();
+        Ok(Response::new(Bytes::from(body)))
+    }
+}
+
 pub(crate) struct World {
+    /// Intercom's conversations: id, and second of the last change.
+    pub(crate) conversations: Arc<Mutex<Vec<(u64, u64)>>>,
     pub(crate) cloud: Cloud,
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: Arc<ManualClock>,
@@ -48,21 +88,55 @@ impl World {
             outside.github.add_repo(now_ms, "acme/shop", &shop)
         });
         let ids = Arc::new(CountedAttemptIds::new("test"));
-        let put = cloud.aws.link().dynamo().put_item().table_name("SettingsTable");
-        put.item("org", AttributeValue::S("acme".to_owned()))
-            .item("document", AttributeValue::S(settings().to_string()))
-            .send()
-            .await?;
-        Ok(Self {
+        let world = Self {
+            conversations: Arc::default(),
             cloud,
             sandbox,
             clock,
             ids,
-        })
+        };
+        world.put(&settings()).await?;
+        Ok(world)
+    }
+
+    /// Puts the org's settings.
+    pub(crate) async fn put(&self, document: &Value) -> Result<()> {
+        let put = self
+            .cloud
+            .aws
+            .link()
+            .dynamo()
+            .put_item()
+            .table_name("SettingsTable");
+        put.item("org", AttributeValue::S("acme".to_owned()))
+            .item("document", AttributeValue::S(document.to_string()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// A restore of the ledger to an earlier time: the row was never there.
+    pub(crate) async fn lose(&self, subject: &str, step: &str) -> Result<()> {
+        let delete = self
+            .cloud
+            .aws
+            .link()
+            .dynamo()
+            .delete_item()
+            .table_name("LedgerTable");
+        delete
+            .key("subject", AttributeValue::S(subject.to_owned()))
+            .key("step", AttributeValue::S(step.to_owned()))
+            .send()
+            .await?;
+        Ok(())
     }
 
     fn deployment(&self, name: &str) -> Result<Deployment> {
-        let transport = Arc::new(self.sandbox.clone());
+        let transport = Arc::new(Providers {
+            sandbox: self.sandbox.clone(),
+            conversations: Arc::clone(&self.conversations),
+        });
         let link = self.cloud.aws.link();
         self.cloud
             .deployment(name, &link, transport, self.clock.clone(), self.ids.clone())
@@ -146,6 +220,30 @@ impl World {
             .await?;
         self.drain().await?;
         self.clock.advance(20 * MINUTE_MS);
+        Ok(())
+    }
+
+    /// Sends a stage the message that a step of the ticket holds.
+    pub(crate) async fn resend(&self, id: u64, stage: &str) -> Result<()> {
+        let life = self.life(id).await?;
+        let message = life
+            .values()
+            .find(|record| record.stage == stage)
+            .map(|record| record.message.clone());
+        let Some(queue) = self
+            .cloud
+            .template
+            .functions
+            .get(stage)
+            .and_then(|function| function.queue.clone())
+        else {
+            bail!("stage `{stage}` has no queue");
+        };
+        let send = self.cloud.aws.link().sqs().send_message();
+        send.queue_url(local::sqs::Sqs::queue_url(&queue))
+            .message_body(message.unwrap_or_default())
+            .send()
+            .await?;
         Ok(())
     }
 
@@ -244,6 +342,8 @@ fn secrets(sandbox: &Sandbox) -> BTreeMap<String, String> {
             ("GITHUB_WEBHOOK", &outside.github.access.webhook_secret),
             ("SLACK_TOKEN", &outside.slack.token),
             ("MODEL_KEY", &outside.model.api_key),
+            ("GITHUB_KEY", &APP_KEY.to_owned()),
+            ("INTERCOM_TOKEN", &"sandbox".to_owned()),
         ];
         let owned = pairs
             .into_iter()
@@ -252,7 +352,7 @@ fn secrets(sandbox: &Sandbox) -> BTreeMap<String, String> {
     })
 }
 
-fn settings() -> Value {
+pub(crate) fn settings() -> Value {
     json!({
         "org": "acme",
         "zendesk": {
