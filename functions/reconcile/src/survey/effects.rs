@@ -78,9 +78,10 @@ impl Survey<'_> {
             _ => return,
         };
         let ids: Vec<&str> = found.iter().map(|found| found.id.as_str()).collect();
-        let at = match kind {
-            Kind::EffectDoubled => ids.join(","),
-            _ => record.fence.to_string(),
+        let at = if kind == Kind::EffectDoubled {
+            ids.join(",")
+        } else {
+            record.fence.to_string()
         };
         self.items.insert(Item {
             kind,

@@ -71,8 +71,9 @@ impl Which {
             ))
         })?;
         match record.state {
-            State::Parked => Ok(record),
-            State::Claimed | State::Sealed | State::Receipt => Err(Failure::Refused(format!(
+            // A late receipt is shown and closed like parked work, and takes no other decision.
+            State::Parked | State::Receipt => Ok(record),
+            State::Claimed | State::Sealed => Err(Failure::Refused(format!(
                 "row does not wait for a person state=`{}` subject=`{}` step=`{}`",
                 record.state.as_str(),
                 self.subject,
@@ -100,6 +101,9 @@ fn org_of(record: &Record) -> Option<String> {
 
 /// The verbs that a row takes.
 fn verbs(record: &Record) -> Vec<&'static str> {
+    if record.state == State::Receipt {
+        return vec!["reject"];
+    }
     let mut verbs = Vec::new();
     match reason_of(record) {
         Some(Reason::BelowThreshold) => verbs.extend(["approve", "edit"]),

@@ -288,3 +288,34 @@ async fn message_that_nobody_could_read_is_tried_again_on_a_persons_word_alone()
     assert_eq!(run_json(&world, &["review", "list"]).await?["found"], 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn late_receipt_is_closed_by_a_person_and_takes_no_other_decision() -> Result<()> {
+    let world = World::new().await?;
+    let step = "rca-comment#receipt#1";
+    let put = world
+        .cloud
+        .aws
+        .link()
+        .dynamo()
+        .put_item()
+        .table_name("LedgerTable");
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    put.item("subject", text(SUBJECT))
+        .item("step", text(step))
+        .item("state", text("receipt"))
+        .item("fence", AttributeValue::N("1".to_owned()))
+        .item("due_at", AttributeValue::N("1".to_owned()))
+        .item("unfinished", text("receipt#3"))
+        .send()
+        .await?;
+    for verb in ["approve", "retry"] {
+        let answer = decide(&world, verb, step, &["--by", "ada", "--yes"]).await?;
+        assert_eq!(answer.exit, Exit::Refused, "{verb}");
+    }
+    let answer = decide(&world, "reject", step, &["--by", "ada", "--yes"]).await?;
+    assert_eq!(answer.exit, Exit::Done, "{answer:?}");
+    let shown = run_json(&world, &["ticket", "show", "acme", "zendesk", "5101"]).await?;
+    assert_eq!(shown["next"], "done");
+    Ok(())
+}

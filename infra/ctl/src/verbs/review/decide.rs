@@ -6,7 +6,7 @@
 use ratchet_domain::park::{Mend, Reason};
 use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::Millis;
-use ratchet_guard::{Outbox, Record, Recorded, Work, WorkKey};
+use ratchet_guard::{Outbox, Record, Recorded, State, Work, WorkKey};
 use ratchet_runtime::stage::content_of;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -191,6 +191,9 @@ pub async fn reject(app: &mut App<'_>, args: &Plain) -> Result<Report, Failure> 
 pub async fn retry(app: &mut App<'_>, args: &Retry) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let record = args.which.waiting(&world).await?;
+    if record.state == State::Receipt {
+        return Err(unfit("retry", &record, "parked work"));
+    }
     let ends_the_same = reason_of(&record).is_none_or(|reason| reason.mend() == Mend::Nothing);
     if ends_the_same && !args.anyway {
         return Err(Failure::Refused(format!(
