@@ -190,7 +190,7 @@ fn layer(package: &str) -> u8 {
         "ratchet-locate" | "ratchet-providers" => 1,
         "ratchet-runtime" => 2,
         "ctl" | "local" => 4,
-        "ratchet-tests" | "ratchet-bytes" => 5,
+        "ratchet-tests" | "ratchet-bytes" | "ratchet-processes" => 5,
         _ => 3, // a function
     }
 }
