@@ -3,9 +3,9 @@
 
 mod price;
 mod report;
-mod row;
-mod setup;
-mod story;
+pub(crate) mod row;
+pub(crate) mod setup;
+pub(crate) mod story;
 
 use std::path::Path;
 

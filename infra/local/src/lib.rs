@@ -1,6 +1,7 @@
 //! The cloud on a laptop.
 
 pub mod aws;
+pub mod chaos;
 pub mod cloud;
 pub mod demo;
 pub mod emulators;

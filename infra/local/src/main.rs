@@ -1,4 +1,5 @@
-//! The cloud on a laptop: `demo` runs the main job and checks itself, `up` keeps it running.
+//! The cloud on a laptop: `demo` runs the main job and checks itself, `chaos` does so in bad weather, `up` keeps it
+//! running.
 
 use std::path::PathBuf;
 
@@ -20,6 +21,16 @@ enum Command {
         /// Writes the summary here as JSON.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+    },
+    /// Two hundred tickets in bad weather: kills, faults, an outage of each provider; non-zero when anything is left
+    /// stuck, doubled or lost after the alarms, the sweep and the comparison have had their turn.
+    Chaos {
+        /// Writes the summary here as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Another seed is another storm; the same seed is the same storm.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Serves the AWS services alone, in memory, with the template's tables and queues.
     #[command(hide = true)]
@@ -49,6 +60,7 @@ enum Command {
 async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Demo { json } => local::demo::run(json.as_deref()).await,
+        Command::Chaos { json, seed } => local::chaos::run(seed, json.as_deref()).await,
         Command::Emulators { port } => local::emulators::run(port).await,
         Command::Up {
             port,

@@ -80,7 +80,11 @@ impl Process {
         })
     }
 
-    async fn invoke(
+    /// One invocation of a stage; a crash leaves its batch without an answer, and a fresh process behind.
+    ///
+    /// # Errors
+    /// [`Unanswered`] after a crash, or when the function itself failed.
+    pub async fn invoke(
         &self,
         stage: Stage,
         event: SqsEvent,
@@ -88,6 +92,19 @@ impl Process {
     ) -> Result<SqsBatchResponse, Unanswered> {
         let functions = self.functions();
         let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
+        let answer = self
+            .surviving(functions.invoke(stage, event, deadline_ms))
+            .await?;
+        answer.map_err(|error| Unanswered {
+            reason: error.to_string(),
+        })
+    }
+
+    /// Runs one call to its end, or to the crash of the process, after which the functions are made again.
+    ///
+    /// # Errors
+    /// [`Unanswered`] after a crash.
+    pub async fn surviving<T>(&self, call: impl Future<Output = T>) -> Result<T, Unanswered> {
         tokio::select! {
             biased;
             () = self.watch.crashed() => {
@@ -96,9 +113,7 @@ impl Process {
                 *self.functions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(again);
                 Err(Unanswered { reason: "process crashed".to_owned() })
             }
-            answer = functions.invoke(stage, event, deadline_ms) => {
-                answer.map_err(|error| Unanswered { reason: error.to_string() })
-            }
+            answer = call => Ok(answer),
         }
     }
 }

@@ -318,13 +318,18 @@ fn failure(provider: Provider, status: u16, retry_after_seconds: Option<u64>) ->
 #[async_trait]
 impl Transport for Sandbox {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        match self.exchange(&request) {
-            Exchange::Answered(response) => Ok(response),
-            Exchange::Refused => Err(TransportError::NotSent("connection refused".to_owned())),
-            Exchange::Lost => Err(TransportError::Lost(
-                "connection closed before an answer".to_owned(),
-            )),
-        }
+        told(self.exchange(&request))
+    }
+}
+
+/// What a client on the other end of the connection sees.
+pub(crate) fn told(exchange: Exchange) -> Result<http::Response<Bytes>, TransportError> {
+    match exchange {
+        Exchange::Answered(response) => Ok(response),
+        Exchange::Refused => Err(TransportError::NotSent("connection refused".to_owned())),
+        Exchange::Lost => Err(TransportError::Lost(
+            "connection closed before an answer".to_owned(),
+        )),
     }
 }
 

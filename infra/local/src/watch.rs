@@ -28,6 +28,12 @@ impl Watch {
         *self.crash.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
     }
 
+    /// The process ends now: whoever calls this never goes on.
+    pub async fn crash(&self) {
+        self.crashed.notify_one();
+        std::future::pending::<()>().await;
+    }
+
     /// Ends when the process has crashed.
     pub async fn crashed(&self) {
         self.crashed.notified().await;
@@ -51,8 +57,7 @@ impl Watch {
 impl Choke for Watch {
     async fn around(&self, call: &Call, next: Next) -> Result<Reply, Broken> {
         if self.is_the_crash(call) {
-            self.crashed.notify_one();
-            std::future::pending::<()>().await;
+            self.crash().await;
         }
         let service = match call.service {
             Service::DynamoDb => "dynamodb",

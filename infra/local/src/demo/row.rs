@@ -17,20 +17,20 @@ use super::setup::{CHANNEL, World};
 
 /// One ticket of the table.
 #[derive(Debug, Default)]
-pub(super) struct Row {
-    pub(super) org: String,
-    pub(super) ticket: String,
-    pub(super) outcome: String,
-    pub(super) scores: String,
-    pub(super) location: String,
-    pub(super) pulls: String,
-    pub(super) comment: bool,
-    pub(super) charged: bool,
-    pub(super) planned: BTreeSet<String>,
+pub(crate) struct Row {
+    pub(crate) org: String,
+    pub(crate) ticket: String,
+    pub(crate) outcome: String,
+    pub(crate) scores: String,
+    pub(crate) location: String,
+    pub(crate) pulls: String,
+    pub(crate) comment: bool,
+    pub(crate) charged: bool,
+    pub(crate) planned: BTreeSet<String>,
 }
 
 /// A ledger that is only read: no lease is ever taken with it.
-pub(super) fn reading_ledger(world: &World) -> Ledger {
+pub(crate) fn reading_ledger(world: &World) -> Ledger {
     let timing = Timing {
         request_life_ms_max: 0,
         lease_margin_ms: 0,
@@ -43,7 +43,7 @@ pub(super) fn reading_ledger(world: &World) -> Ledger {
     Ledger::new(world.cloud.aws.link().dynamo(), "LedgerTable", clock, ids, timing)
 }
 
-pub(super) fn row(ticket: &TicketRef, life: &[Record]) -> Result<Row> {
+pub(crate) fn row(ticket: &TicketRef, life: &[Record]) -> Result<Row> {
     let mut row = Row {
         org: ticket.org.to_string(),
         ticket: ticket.number.to_string(),

@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::settings::Settings;
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock, Millis};
+use ratchet_providers::transport::Transport;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::aws::Aws;
+use crate::aws::{Aws, Choke};
 use crate::cloud::{Cloud, Functions};
 use crate::process::Process;
 use crate::sandbox::Sandbox;
@@ -21,47 +22,52 @@ use crate::sandbox::zendesk::NewTicket;
 use crate::watch::{SharedWatch, Watch};
 
 /// When the demo begins: 2026-11-20T09:00:00Z, in ms.
-pub(super) const STARTS_AT: Millis = 1_795_165_200_000;
+pub(crate) const STARTS_AT: Millis = 1_795_165_200_000;
 
 /// The org whose tickets the demo tells of.
-pub(super) const ORG: &str = "acme";
+pub(crate) const ORG: &str = "acme";
 
 /// An org whose plan lets one bug through.
-pub(super) const CAPPED_ORG: &str = "globex";
+pub(crate) const CAPPED_ORG: &str = "globex";
 
 /// Where the chat is read.
 pub const CHANNEL: &str = "C0RATCHET";
 
 /// A ticket of the sample.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Ticket {
-    pub(super) id: String,
-    pub(super) subject: String,
-    pub(super) comments: Vec<Comment>,
+pub(crate) struct Ticket {
+    pub(crate) id: String,
+    pub(crate) subject: String,
+    pub(crate) comments: Vec<Comment>,
 }
 
 /// One of its comments.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Comment {
-    pub(super) author: String,
-    pub(super) public: bool,
-    pub(super) text: String,
+pub(crate) struct Comment {
+    pub(crate) author: String,
+    pub(crate) public: bool,
+    pub(crate) text: String,
     #[serde(default)]
-    pub(super) later: bool,
+    pub(crate) later: bool,
 }
 
 /// Everything that the demo runs on.
-pub(super) struct World {
-    pub(super) cloud: Cloud,
-    pub(super) sandbox: Sandbox,
-    pub(super) clock: Arc<ManualClock>,
-    pub(super) watch: SharedWatch,
+pub(crate) struct World {
+    pub(crate) cloud: Cloud,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) watch: SharedWatch,
     ids: Arc<CountedAttemptIds>,
 }
 
 impl World {
     /// Deploys, puts the settings, fills the repositories.
-    pub(super) async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
+        Self::with(|_| true).await
+    }
+
+    /// The same world with those files of the working tree that `keeps` says: fewer files are mapped faster.
+    pub(crate) async fn with(keeps: impl Fn(&str) -> bool) -> Result<Self> {
         let clock = Arc::new(ManualClock::at(STARTS_AT));
         let known = answers::sample().context("answers.json")?;
         let sandbox = Sandbox::new(clock.clone(), 7).with_answers(known);
@@ -74,7 +80,7 @@ impl World {
             watch: Arc::new(Watch::default()),
             ids: Arc::new(CountedAttemptIds::new("demo")),
         };
-        world.fill_repositories()?;
+        world.fill_repositories(keeps)?;
         world.put_settings(ORG, json!({})).await?;
         world
             .put_settings(CAPPED_ORG, json!({ "mapped_bug_cap": 1 }))
@@ -82,11 +88,11 @@ impl World {
         Ok(world)
     }
 
-    fn fill_repositories(&self) -> Result<()> {
+    fn fill_repositories(&self, keeps: impl Fn(&str) -> bool) -> Result<()> {
         let root = working_tree()?;
         let shop = read_dir(&root.join("infra/local/sample/shop")).context("the sample shop")?;
         let mut own = read_dir(&root).context("the working tree")?;
-        own.retain(|file| !file.path.starts_with("infra/local/sample/"));
+        own.retain(|file| !file.path.starts_with("infra/local/sample/") && keeps(&file.path));
         self.sandbox.edit(|outside, now_ms| {
             outside.slack.add_channel(CHANNEL);
             let mut add = |name: &str, files: &[SourceFile]| {
@@ -125,20 +131,28 @@ impl World {
     }
 
     /// The functions in a process that crashes where the watch says.
-    pub(super) fn process(&self) -> Result<Process> {
-        let (cloud, watch) = (self.cloud.clone(), self.watch.clone());
-        let (sandbox, clock, ids) = (self.sandbox.clone(), self.clock.clone(), self.ids.clone());
+    pub(crate) fn process(&self) -> Result<Process> {
+        self.process_behind(self.watch.clone(), Arc::new(self.sandbox.clone()))
+    }
+
+    /// The same process with something else at its two doors.
+    pub(crate) fn process_behind(
+        &self,
+        choke: Arc<dyn Choke>,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Process> {
+        let (cloud, clock, ids) = (self.cloud.clone(), self.clock.clone(), self.ids.clone());
         let start = move || {
-            let link = cloud.aws.choked(watch.clone());
+            let link = cloud.aws.choked(choke.clone());
             Functions::new(|name| {
-                cloud.deployment(name, &link, Arc::new(sandbox.clone()), clock.clone(), ids.clone())
+                cloud.deployment(name, &link, transport.clone(), clock.clone(), ids.clone())
             })
         };
         Process::new(Box::new(start), self.watch.clone(), self.clock.clone())
     }
 
     /// A customer opens the sample's ticket, with those of its comments that are there from the start.
-    pub(super) fn open(&self, ticket: &Ticket, id: u64) {
+    pub(crate) fn open(&self, ticket: &Ticket, id: u64) {
         self.sandbox.edit(|outside, now_ms| {
             let first = ticket
                 .comments
@@ -165,13 +179,13 @@ impl World {
     }
 
     /// Now.
-    pub(super) fn now_ms(&self) -> Millis {
+    pub(crate) fn now_ms(&self) -> Millis {
         self.clock.now_ms()
     }
 }
 
 /// The tickets of the sample.
-pub(super) fn tickets() -> Result<Vec<Ticket>> {
+pub(crate) fn tickets() -> Result<Vec<Ticket>> {
     serde_json::from_str(include_str!("../../sample/tickets.json")).context("tickets.json")
 }
 

@@ -24,17 +24,17 @@ const INVOCATIONS_MAX: u64 = 10_000;
 
 /// What the story told, for the report.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Tickets in the order they came: org and number.
-    pub(super) tickets: Vec<(String, String)>,
+    pub(crate) tickets: Vec<(String, String)>,
     /// Answers of the intake, by status and word.
-    pub(super) answers: BTreeMap<String, u64>,
+    pub(crate) answers: BTreeMap<String, u64>,
     /// Processes that crashed.
-    pub(super) crashes: u64,
+    pub(crate) crashes: u64,
 }
 
 /// Tells the story.
-pub(super) async fn tell(world: &World) -> Result<Told> {
+pub(crate) async fn tell(world: &World) -> Result<Told> {
     let mut told = Told::default();
     let process = Arc::new(world.process()?);
     let mappings = process.mappings(&world.cloud)?;
@@ -169,7 +169,7 @@ async fn post(
     Ok(())
 }
 
-fn request(org: &str, delivery: &Delivery) -> ApiGatewayV2httpRequest {
+pub(crate) fn request(org: &str, delivery: &Delivery) -> ApiGatewayV2httpRequest {
     let mut request = ApiGatewayV2httpRequest::default();
     request.raw_path = Some(format!("/hooks/{org}/zendesk"));
     request.request_context.http.method = http::Method::POST;

@@ -69,6 +69,11 @@ impl Faults {
         }
     }
 
+    /// Forgets every plan; outages go on.
+    pub fn forget_plans(&mut self) {
+        self.planned.clear();
+    }
+
     /// Forgets every plan and ends every outage.
     pub fn heal(&mut self) {
         self.planned.clear();

@@ -1,0 +1,297 @@
+//! The hours of a deployment on a clock that jumps from one due thing to the next: deliveries, queues, the sweep's
+//! schedule, the alarms that call it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use chrono::{DateTime, SecondsFormat, Utc};
+use ratchet_domain::stage::Stage;
+use ratchet_guard::clock::{Clock, Millis};
+use ratchet_runtime::serve::Function;
+use serde_json::{Value, json};
+
+use super::storm::Storm;
+use crate::demo::setup::{ORG, World};
+use crate::demo::story::request;
+use crate::mapping::{Mapping, Unanswered};
+use crate::process::Process;
+
+/// How often the template's schedule calls `replay`, in ms; a test holds it against the template.
+pub(super) const SWEEP_MS: Millis = 300_000;
+/// How often an alarm's metric is looked at, in ms.
+const ALARM_MS: Millis = 60_000;
+/// An hour, in ms: messages that wait for longer raise the alarm of their stage.
+const AGE_MS_MAX: Millis = 3_600_000;
+/// Parked work that a retry can mend raises the alarm when it has been so for as long, in ms.
+const PARKED_MS_MAX: Millis = 300_000;
+/// How often a provider delivers one event, and how long it waits in between, in ms.
+const DELIVERIES_MAX: u32 = 3;
+const REDELIVERY_MS: Millis = 60_000;
+/// How long the intake, and the sweep, may run, in ms.
+const WEBHOOK_MS: Millis = 10_000;
+const SWEEP_TIMEOUT_MS: Millis = 60_000;
+/// Invocations after which it counts as endless.
+const INVOCATIONS_MAX: u64 = 200_000;
+
+/// A message whose process was killed, and when it was settled after that.
+#[derive(Debug, Clone)]
+pub(super) struct Kill {
+    pub(super) at_ms: Millis,
+    pub(super) healed_ms: Option<Millis>,
+}
+
+/// Messages that lost their process, by stage and body.
+pub(super) type Kills = Arc<Mutex<BTreeMap<(Stage, String), Vec<Kill>>>>;
+
+/// What has happened.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) sweeps: u64,
+    pub(super) sweeps_failed: u64,
+    pub(super) alarms: BTreeMap<String, u64>,
+    pub(super) resent: u64,
+    pub(super) lost_deliveries: u64,
+}
+
+/// A running deployment.
+pub(super) struct Hours<'w> {
+    pub(super) world: &'w World,
+    pub(super) process: Arc<Process>,
+    pub(super) storm: Arc<Storm>,
+    pub(super) kills: Kills,
+    pub(super) tally: Tally,
+    mappings: Vec<Mapping>,
+    deliveries: BTreeMap<(Millis, u64), u32>,
+    next_sweep: Millis,
+    next_look: Millis,
+    /// Alarms in state ALARM, which call once and not again until they were OK.
+    raised: BTreeMap<String, bool>,
+    invocations: u64,
+}
+
+impl<'w> Hours<'w> {
+    pub(super) fn new(world: &'w World, process: Arc<Process>, storm: Arc<Storm>) -> Result<Self> {
+        let kills = Kills::default();
+        let mappings = Stage::ALL
+            .into_iter()
+            .map(|stage| mapping(world, &process, stage, &kills))
+            .collect::<Result<_>>()?;
+        let now_ms = world.now_ms();
+        Ok(Self {
+            world,
+            process,
+            storm,
+            kills,
+            tally: Tally::default(),
+            mappings,
+            deliveries: BTreeMap::new(),
+            next_sweep: now_ms + SWEEP_MS,
+            next_look: now_ms + ALARM_MS,
+            raised: BTreeMap::new(),
+            invocations: 0,
+        })
+    }
+
+    /// The provider will deliver the ticket's events.
+    pub(super) fn deliver(&mut self, ticket: u64) {
+        self.deliveries.insert((self.world.now_ms(), ticket), 1);
+    }
+
+    /// Lives until `end_ms`: does whatever is due, and moves the clock to what is due next.
+    pub(super) async fn until(&mut self, end_ms: Millis) -> Result<()> {
+        loop {
+            if Box::pin(self.step()).await? {
+                continue;
+            }
+            let queues = self.mappings.iter().map(Mapping::queue);
+            let due = [
+                self.world.cloud.aws.sqs.next_due_ms(queues),
+                self.deliveries.keys().next().map(|(at_ms, _)| *at_ms),
+                Some(self.next_sweep),
+                Some(self.next_look),
+                Some(end_ms),
+            ];
+            let next_ms = due.into_iter().flatten().min().unwrap_or(end_ms);
+            let now_ms = self.world.now_ms();
+            if now_ms >= end_ms && next_ms >= end_ms {
+                return Ok(());
+            }
+            self.world.clock.set(next_ms.max(now_ms).min(end_ms));
+        }
+    }
+
+    /// Does what is due now; false when nothing is.
+    async fn step(&mut self) -> Result<bool> {
+        let now_ms = self.world.now_ms();
+        if self.next_sweep <= now_ms {
+            self.next_sweep += SWEEP_MS;
+            let tick = json!({"source": "schedule", "schedule": "sweep", "time": printed(now_ms)});
+            Box::pin(self.sweep(tick)).await;
+            return Ok(true);
+        }
+        if self.next_look <= now_ms {
+            self.next_look += ALARM_MS;
+            Box::pin(self.look()).await?;
+            return Ok(true);
+        }
+        if let Some((&(at_ms, ticket), &time)) = self.deliveries.first_key_value()
+            && at_ms <= now_ms
+        {
+            self.deliveries.remove(&(at_ms, ticket));
+            Box::pin(self.post(ticket, time)).await?;
+            return Ok(true);
+        }
+        let mut worked = false;
+        for mapping in &self.mappings {
+            if mapping.step().await {
+                worked = true;
+                self.invocations += 1;
+            }
+        }
+        if self.invocations > INVOCATIONS_MAX {
+            bail!("queues are not empty after {INVOCATIONS_MAX} invocations");
+        }
+        Ok(worked)
+    }
+
+    async fn sweep(&mut self, event: Value) {
+        let functions = self.process.functions();
+        let deadline_ms = self.world.now_ms() + SWEEP_TIMEOUT_MS;
+        let swept = self
+            .process
+            .surviving(functions.replay.call(event, deadline_ms))
+            .await;
+        match swept {
+            Ok(Ok(summary)) => {
+                self.tally.sweeps += 1;
+                self.tally.resent += summary.events + summary.claims + summary.waiting + summary.resumed;
+            }
+            Ok(Err(_)) | Err(_) => self.tally.sweeps_failed += 1,
+        }
+    }
+
+    /// Looks at what the template's alarms look at; one that turns calls `replay`.
+    async fn look(&mut self) -> Result<()> {
+        let now_ms = self.world.now_ms();
+        let mut states: BTreeMap<String, bool> = BTreeMap::new();
+        for stage in Stage::ALL {
+            let function = self.world.cloud.template.functions.get(stage.as_str());
+            let Some(queue) = function.and_then(|function| function.queue.clone()) else {
+                continue;
+            };
+            let settings = self.world.cloud.template.queues.get(&queue);
+            let dead = settings.and_then(|queue| queue.redrive.as_ref());
+            let dead = dead.map_or(0, |(dlq, _)| self.world.cloud.aws.sqs.depth(dlq).visible);
+            let oldest = self.world.cloud.aws.sqs.read(|state| {
+                let queue = state.queues.get(&queue)?;
+                queue.messages.values().map(|message| message.sent_ms).min()
+            });
+            let age_ms = oldest.map_or(0, |sent_ms| now_ms.saturating_sub(sent_ms));
+            states.insert(format!("{stage}-dlq-depth"), dead > 0);
+            states.insert(format!("{stage}-oldest-message"), age_ms > AGE_MS_MAX);
+        }
+        let parked = super::report::parked_since(self.world).await?;
+        let long = parked.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > PARKED_MS_MAX);
+        states.insert("parked-retryable".to_owned(), long);
+        for (name, alarming) in states {
+            let before = self.raised.insert(name.clone(), alarming).unwrap_or(false);
+            if alarming && !before {
+                *self.tally.alarms.entry(name.clone()).or_default() += 1;
+                let event = json!({
+                    "source": "aws.cloudwatch",
+                    "alarmArn": format!("arn:aws:cloudwatch:eu-central-1:000000000000:alarm:ratchet-{name}"),
+                    "alarmData": {"state": {"value": "ALARM", "timestamp": printed(now_ms)}},
+                });
+                Box::pin(self.sweep(event)).await;
+                // What is still so at the next look raises it anew, as a fresh datapoint period would.
+                self.raised.insert(name, false);
+                self.next_look = now_ms + SWEEP_MS;
+            }
+        }
+        Ok(())
+    }
+
+    /// Posts the ticket's events; what is not taken is delivered again a few times, and then never.
+    async fn post(&mut self, ticket: u64, time: u32) -> Result<()> {
+        let now_ms = self.world.now_ms();
+        let deliveries = self.world.sandbox.read(|outside| {
+            let events: Vec<_> = outside.zendesk.events_of(ticket).cloned().collect();
+            let sign = |event| outside.zendesk.delivery(event, now_ms, time);
+            events.iter().map(sign).collect::<Vec<_>>()
+        });
+        let mut taken = true;
+        for delivery in &deliveries {
+            let functions = self.process.functions();
+            let call = functions
+                .webhook
+                .call(request(ORG, delivery), now_ms + WEBHOOK_MS);
+            taken &= matches!(
+                self.process.surviving(call).await,
+                Ok(Ok(answer)) if answer.status_code == 200
+            );
+        }
+        if !taken && time < DELIVERIES_MAX {
+            self.deliveries.insert((now_ms + REDELIVERY_MS, ticket), time + 1);
+        } else if !taken {
+            self.tally.lost_deliveries += 1;
+        }
+        Ok(())
+    }
+}
+
+fn mapping(world: &World, process: &Arc<Process>, stage: Stage, kills: &Kills) -> Result<Mapping> {
+    let function = world.cloud.template.functions.get(stage.as_str());
+    let Some(queue) = function.and_then(|function| function.queue.clone()) else {
+        bail!("stage `{stage}` has no queue in the template");
+    };
+    let timeout_ms = world.cloud.timeout_ms(stage.as_str());
+    let (process, kills, clock) = (Arc::clone(process), Arc::clone(kills), Arc::clone(&world.clock));
+    Ok(Mapping::new(
+        world.cloud.aws.sqs.clone(),
+        queue,
+        Arc::new(move |event| {
+            let (process, kills, clock) = (Arc::clone(&process), Arc::clone(&kills), Arc::clone(&clock));
+            Box::pin(async move {
+                let answer = process.invoke(stage, event.clone(), timeout_ms).await;
+                note(&kills, stage, &event, &answer, clock.now_ms());
+                answer
+            })
+        }),
+    ))
+}
+
+/// A batch without an answer was killed; one whose message is settled has healed.
+fn note(
+    kills: &Kills,
+    stage: Stage,
+    event: &SqsEvent,
+    answer: &Result<SqsBatchResponse, Unanswered>,
+    now_ms: Millis,
+) {
+    let body = event.records.first().and_then(|record| record.body.clone());
+    let key = (stage, body.unwrap_or_default());
+    let mut kills = kills.lock().unwrap_or_else(PoisonError::into_inner);
+    match answer {
+        Err(_) => kills.entry(key).or_default().push(Kill {
+            at_ms: now_ms,
+            healed_ms: None,
+        }),
+        Ok(answer) if answer.batch_item_failures.is_empty() => {
+            for kill in kills.get_mut(&key).into_iter().flatten() {
+                kill.healed_ms.get_or_insert(now_ms);
+            }
+        }
+        Ok(_) => {}
+    }
+}
+
+/// A time as events have it.
+pub(super) fn printed(at_ms: Millis) -> String {
+    let at = i64::try_from(at_ms)
+        .ok()
+        .and_then(DateTime::<Utc>::from_timestamp_millis);
+    at.unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Millis, true)
+}
