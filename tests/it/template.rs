@@ -3,6 +3,7 @@
 mod alarms;
 pub(crate) mod cloud;
 mod environment;
+mod metrics;
 mod permissions;
 mod resources;
 mod timing;

@@ -18,6 +18,7 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::connect::Connection;
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
 use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::outcome::not_read;
 use ratchet_runtime::queues::Queues;
@@ -118,6 +119,10 @@ impl QueueStage for Extract {
 
     fn queues(&self) -> &Queues {
         &self.own.parts.queues
+    }
+
+    fn guardrails(&self) -> &Guardrails {
+        &self.own.parts.guardrails
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {

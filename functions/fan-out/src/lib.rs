@@ -9,6 +9,7 @@ use ratchet_guard::{Ledger, StageError, pass};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::stage::{key_of, needed};
 
@@ -17,6 +18,7 @@ use ratchet_runtime::stage::{key_of, needed};
 pub struct FanOut {
     ledger: Ledger,
     queues: Queues,
+    guardrails: Guardrails,
 }
 
 impl FanOut {
@@ -28,7 +30,13 @@ impl FanOut {
         let mut reader = Reader::new(&deployment.env);
         let ledger = deployment.ledger(&mut reader);
         let queues = deployment.queues(&mut reader, &[Stage::FanOut, Stage::OpenPr]);
-        reader.done(Self { ledger, queues })
+        let orgs = deployment.orgs(&mut reader);
+        let guardrails = Guardrails::new(deployment, orgs, &mut reader);
+        reader.done(Self {
+            ledger,
+            queues,
+            guardrails,
+        })
     }
 }
 
@@ -41,6 +49,10 @@ impl QueueStage for FanOut {
 
     fn queues(&self) -> &Queues {
         &self.queues
+    }
+
+    fn guardrails(&self) -> &Guardrails {
+        &self.guardrails
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {

@@ -16,6 +16,7 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::ConfigError;
 use ratchet_runtime::connect::{Connection, GithubAccess};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
 use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::stage::{AskingParts, key_of, needed};
@@ -87,6 +88,10 @@ impl QueueStage for Map {
 
     fn queues(&self) -> &Queues {
         &self.own.parts.queues
+    }
+
+    fn guardrails(&self) -> &Guardrails {
+        &self.own.parts.guardrails
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {

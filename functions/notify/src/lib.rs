@@ -17,6 +17,7 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::connect::Connection;
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
 use ratchet_runtime::model::answer_of;
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::stage::{Parts, key_of, needed};
@@ -84,6 +85,10 @@ impl QueueStage for Notify {
 
     fn queues(&self) -> &Queues {
         &self.parts.queues
+    }
+
+    fn guardrails(&self) -> &Guardrails {
+        &self.parts.guardrails
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {

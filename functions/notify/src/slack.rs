@@ -35,6 +35,7 @@ pub(crate) async fn tell(invocation: &Invocation, asked: &Asked) -> Result<(), S
     let Decision::Run(claim) = invocation.ledger.claim(&work).await? else {
         return Ok(());
     };
+    let claim = asked.connection.acting(claim).await?;
     let acted = claim.act(probed(PostMessage { slack: &slack })).await?;
     let ts = acted.receipt().ts.clone();
     acted.known_as(ts).seal().await.map(|_| ())

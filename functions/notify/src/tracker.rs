@@ -109,6 +109,7 @@ async fn open<G: Guarded<Receipt = Issue>>(
     let Decision::Run(claim) = invocation.ledger.claim(&work).await? else {
         return Ok(());
     };
+    let claim = asked.connection.acting(claim).await?;
     let acted = claim.act(effect).await?;
     let link = acted.receipt().url.clone();
     acted.known_as(link).seal().await.map(|_| ())

@@ -21,6 +21,7 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::ConfigError;
 use ratchet_runtime::connect::{Connection, GithubAccess, ModelAccess};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
 use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::stage::{AskingParts, key_of, needed};
@@ -140,6 +141,7 @@ impl OpenPr {
             Decision::Replay(sealed) => return Ok(sealed),
             Decision::Parked(parked) => return Err(StageError::Parked(parked)),
         };
+        let claim = asked.connection.acting(claim).await?;
         let (claim, github) = claim.having(asked.connection.github().await).await?;
         let open = OpenDraft::of(
             &github,
@@ -163,7 +165,13 @@ impl OpenPr {
         let life = invocation.ledger.life(&asked.at.ticket.subject()).await?;
         let rows: BTreeMap<&str, &Record> = life.iter().map(|record| (record.key.step(), record)).collect();
         let settled = |repo: &ratchet_domain::ids::RepoName| {
-            let state = |step: String| rows.get(step.as_str()).map(|record| record.state);
+            // What waits for a time comes back by itself, and hands on then.
+            let state = |step: String| {
+                let record = rows
+                    .get(step.as_str())
+                    .filter(|record| record.resume_at.is_none());
+                record.map(|record| record.state)
+            };
             matches!(state(step::pr(repo)), Some(State::Sealed | State::Parked))
                 || state(step::patch(repo)) == Some(State::Parked)
         };
@@ -195,6 +203,10 @@ impl QueueStage for OpenPr {
         &self.own.parts.queues
     }
 
+    fn guardrails(&self) -> &Guardrails {
+        &self.own.parts.guardrails
+    }
+
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
         let Body::OpenPr(at) = &envelope.body else {
             return Ok(());
@@ -207,7 +219,9 @@ impl QueueStage for OpenPr {
                 self.pass(invocation, &asked, &sealed).await
             }
             // A parked child is settled too: its siblings do not wait for a person.
-            Err(StageError::Parked(parked)) => self.pass(invocation, &asked, &parked).await,
+            Err(StageError::Parked(parked)) if parked.resume_at().is_none() => {
+                self.pass(invocation, &asked, &parked).await
+            }
             Err(error) => Err(error),
         }
     }

@@ -19,6 +19,7 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::ConfigError;
 use ratchet_runtime::connect::{Connection, Desk};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
 use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::outcome::not_read;
 use ratchet_runtime::queues::Queues;
@@ -135,6 +136,7 @@ impl PublishRca {
             );
             return Err(StageError::Parked(claim.park(park).await?));
         }
+        let claim = asked.connection.acting(claim).await?;
         let acted = claim.act(probed(PostComment { desk: &desk, number })).await?;
         let id = acted.receipt().id.clone();
         acted.known_as(id).seal().await
@@ -189,6 +191,10 @@ impl QueueStage for PublishRca {
         &self.own.parts.queues
     }
 
+    fn guardrails(&self) -> &Guardrails {
+        &self.own.parts.guardrails
+    }
+
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
         let Body::PublishRca(at) = &envelope.body else {
             return Ok(());
@@ -197,7 +203,10 @@ impl QueueStage for PublishRca {
         match self.publish(invocation, &asked).await {
             Ok(sealed) => self.pass(invocation, at, &sealed).await,
             // The chat and the tracker do not wait for a comment that waits for a person.
-            Err(StageError::Parked(parked)) => self.pass(invocation, at, &parked).await,
+            // One that waits for a time hands on when it is out.
+            Err(StageError::Parked(parked)) if parked.resume_at().is_none() => {
+                self.pass(invocation, at, &parked).await
+            }
             Err(error) => Err(error),
         }
     }

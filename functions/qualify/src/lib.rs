@@ -21,6 +21,8 @@ use ratchet_guard::{Acted, Decision, Joint, Ledger, Park, Parked, Sealed, StageE
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::guardrails::Guardrails;
+use ratchet_runtime::metric;
 use ratchet_runtime::model::{Answered, answer_of};
 use ratchet_runtime::orgs::Orgs;
 use ratchet_runtime::queues::Queues;
@@ -34,6 +36,7 @@ pub struct Qualify {
     ledger: Ledger,
     queues: Queues,
     orgs: Orgs,
+    guardrails: Guardrails,
     meter: Meter,
     capped_recheck_ms: u64,
 }
@@ -56,12 +59,14 @@ impl Qualify {
         let ledger = deployment.ledger(&mut reader);
         let queues = deployment.queues(&mut reader, &[Stage::Qualify, Stage::FanOut]);
         let orgs = deployment.orgs(&mut reader);
+        let guardrails = Guardrails::new(deployment, orgs.clone(), &mut reader);
         let meter = Meter::new(reader.text("USAGE_TABLE"));
         let capped_recheck_ms = reader.number("CAPPED_RECHECK_SECONDS").saturating_mul(1000);
         reader.done(Self {
             ledger,
             queues,
             orgs,
+            guardrails,
             meter,
             capped_recheck_ms,
         })
@@ -127,7 +132,10 @@ impl Qualify {
             });
             let companions = self.meter.companions(acted.claim().ledger(), at, &charge)?;
             match acted.seal_with(companions).await? {
-                Joint::OnRecord(sealed) => return Ok(sealed),
+                Joint::OnRecord(sealed) => {
+                    metric::count(metric::BILLS, "", 1);
+                    return Ok(sealed);
+                }
                 Joint::Refused {
                     acted: back,
                     companion,
@@ -192,6 +200,10 @@ impl QueueStage for Qualify {
 
     fn queues(&self) -> &Queues {
         &self.queues
+    }
+
+    fn guardrails(&self) -> &Guardrails {
+        &self.guardrails
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {

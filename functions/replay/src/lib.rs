@@ -56,11 +56,13 @@ pub struct Replay {
     clock: Arc<dyn Clock>,
     resend_ms_base: u64,
     resend_ms_max: u64,
+    resume_horizon_ms: u64,
 }
 
 impl Replay {
     /// Reads `LEDGER_TABLE` with the guard's durations, `EVENTS_TABLE`, `SETTINGS_TABLE`, `SETTINGS_CACHE_SECONDS`,
-    /// `<STAGE>_QUEUE_URL` and `<STAGE>_DLQ_ARN` of every stage, `RESEND_BASE_MS` and `RESEND_MAX_MS`.
+    /// `<STAGE>_QUEUE_URL` and `<STAGE>_DLQ_ARN` of every stage, `RESEND_BASE_MS`, `RESEND_MAX_MS` and
+    /// `RESUME_HORIZON_SECONDS`.
     ///
     /// # Errors
     /// Every variable that is missing or bad, at once.
@@ -75,6 +77,7 @@ impl Replay {
             clock: Arc::clone(&deployment.clock),
             resend_ms_base: reader.number("RESEND_BASE_MS"),
             resend_ms_max: reader.number("RESEND_MAX_MS"),
+            resume_horizon_ms: reader.number("RESUME_HORIZON_SECONDS").saturating_mul(1000),
         };
         if replay.resend_ms_base > replay.resend_ms_max {
             reader.check(Err("RESEND_BASE_MS must not exceed RESEND_MAX_MS"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ratchet_domain::ids::OrgId;
 use ratchet_domain::message::Envelope;
 use ratchet_domain::park::Reason;
 use ratchet_domain::stage::Stage;
@@ -9,7 +10,7 @@ use ratchet_guard::clock::Millis;
 use ratchet_guard::intake::Waiting;
 use ratchet_guard::{Ledger, Outbox, Record, StageError, Unfinished};
 
-use crate::trigger::{STAGE, Trigger};
+use crate::trigger::{Kind, STAGE, Trigger};
 use crate::{Replay, Summary};
 
 /// A sweep under way.
@@ -81,6 +82,10 @@ impl<'r> Sweep<'r> {
                     if self.is_late() {
                         break;
                     }
+                    let org = event.key.split('#').next().map(str::to_owned);
+                    if self.is_paused(org, stage).await {
+                        continue;
+                    }
                     let next_ms = self.replay.next_ms(now_ms, event.received_at);
                     if self.replay.events.nudge(&event, next_ms).await? {
                         outgoing.add(stage, event.message, None);
@@ -94,6 +99,15 @@ impl<'r> Sweep<'r> {
             }
         }
         Ok(())
+    }
+
+    /// Work of a paused org or stage is left: its message would only wait beside the one that waits already.
+    async fn is_paused(&self, org: Option<String>, stage: Stage) -> bool {
+        let Some(org) = org.and_then(|org| OrgId::parse(org).ok()) else {
+            return false;
+        };
+        let controls = self.replay.orgs.controls(&org).await;
+        controls.is_ok_and(|controls| controls.pauses(stage))
     }
 
     fn wanted_event(&self, event: &Waiting, now_ms: Millis) -> Option<Stage> {
@@ -122,6 +136,9 @@ impl<'r> Sweep<'r> {
                     };
                     if self.is_late() {
                         break;
+                    }
+                    if self.is_paused(org_of(&record, stage), stage).await {
+                        continue;
                     }
                     if self.let_go(kind, &record, now_ms).await? {
                         let message = record.message.clone();
@@ -159,7 +176,10 @@ impl<'r> Sweep<'r> {
         }
         if kind == Unfinished::Review {
             let reason = record.reason.as_deref().and_then(Reason::from_word)?;
-            return self.trigger.may_resume(reason.mend()).then_some(stage);
+            let age_ms = now_ms.saturating_sub(record.first_claimed_at);
+            // Nobody asked for this piece in person: what fails for a day is a person's, and costs no more attempts.
+            let young = self.trigger.kind != Kind::Schedule || age_ms < self.replay.resume_horizon_ms;
+            return (young && self.trigger.may_resume(reason.mend())).then_some(stage);
         }
         Some(stage)
     }

@@ -16,6 +16,9 @@ pub(crate) const STAGE: &str = "replay";
 /// Longest name of an alarm, a schedule or an operator's request, in bytes. Reason: it is part of a key.
 const NAME_BYTES_MAX: usize = 512;
 
+/// The schedule that also lets parked work go again, for as long as it is young enough.
+const RESUME: &str = "resume";
+
 /// Longest name of a person that is kept, in characters.
 const NAME_CHARS_MAX: usize = 128;
 
@@ -219,7 +222,8 @@ fn schedule(event: &Value) -> Result<Reading, TriggerError> {
         org: None,
         stage: None,
         redrive: true,
-        resume: false,
+        // Alarms call once, when they turn; what was parked after that is nobody's but this tick's.
+        resume: name == RESUME,
         by: None,
     }))
 }

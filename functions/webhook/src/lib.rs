@@ -25,6 +25,7 @@ use ratchet_guard::clock::{Clock, Millis};
 use ratchet_guard::intake::{Admission, Event, HandOver, Intake};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::metric;
 use ratchet_runtime::orgs::Orgs;
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::serve::Function;
@@ -149,9 +150,20 @@ impl Function for Webhook {
             Ok(Ok(answer) | Err(answer)) => answer,
             Err(_elapsed) => Answer::unavailable(&"the invocation's time is over"),
         };
+        if let Answer::Accepted { work } = &answer {
+            metric::count(metric::ADMITTED, provider_of(work), 1);
+        }
+        if let Answer::Duplicate { work } = &answer {
+            metric::count(metric::DUPLICATES, provider_of(work), 1);
+        }
         answer.log(self.clock.now_ms().saturating_sub(started_ms));
         Ok(answer.into_response())
     }
+}
+
+/// `ticket#<org>#<provider>#<id>` names whose ticket it is.
+fn provider_of(subject: &str) -> &str {
+    subject.split('#').nth(2).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Webhook {

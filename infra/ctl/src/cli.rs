@@ -9,7 +9,7 @@ use ratchet_domain::settings::Problem;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Answer;
-use crate::verbs::{org, replay, review, ticket, usage};
+use crate::verbs::{control, effects, forget, org, replay, review, ticket, usage};
 
 /// Where the deployment is found, and how a command ends.
 const AFTER_HELP: &str = "\
@@ -67,6 +67,15 @@ pub enum Noun {
     /// The life of a ticket.
     #[command(subcommand)]
     Ticket(ticket::Verb),
+    /// Hold all work of an org or a stage back: its messages wait, nothing is lost.
+    Pause(control::Args),
+    /// Let paused work go on.
+    Resume(control::Args),
+    /// The switch for outside effects: pull requests, comments, messages, issues.
+    #[command(subcommand)]
+    Effects(effects::Verb),
+    /// Delete a ticket's personal data, on request.
+    Forget(forget::Args),
     /// What is billed, and what models cost.
     #[command(subcommand)]
     Usage(usage::Verb),

@@ -51,6 +51,10 @@ async fn dispatch(app: &mut App<'_>, noun: &Noun) -> Result<Report, Failure> {
         Noun::Replay(verb) => verbs::replay::run(app, verb).await,
         Noun::Review(verb) => verbs::review::run(app, verb).await,
         Noun::Ticket(verb) => verbs::ticket::run(app, verb).await,
+        Noun::Pause(args) => verbs::control::run(app, args, true).await,
+        Noun::Resume(args) => verbs::control::run(app, args, false).await,
+        Noun::Effects(verb) => verbs::effects::run(app, verb).await,
+        Noun::Forget(args) => verbs::forget::run(app, args).await,
         Noun::Usage(verb) => verbs::usage::run(app, verb).await,
     }
 }

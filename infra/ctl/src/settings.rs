@@ -68,6 +68,14 @@ impl SettingsTable {
     /// # Errors
     /// [`Failure::Aws`]; [`Failure::Row`] for a row without a document.
     pub async fn read(&self, org: &OrgId) -> Result<Option<OnRecord>, Failure> {
+        self.read_row(org.as_str()).await
+    }
+
+    /// The same for any row: the deployment's own controls stand beside the orgs.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_row(&self, org: &str) -> Result<Option<OnRecord>, Failure> {
         let output = self
             .client
             .get_item()
@@ -97,6 +105,14 @@ impl SettingsTable {
     /// # Errors
     /// [`Failure::Aws`]; the write may or may not have landed then.
     pub async fn put(&self, org: &OrgId, document: &str, over: u64) -> Result<Put, Failure> {
+        self.put_row(org.as_str(), document, over).await
+    }
+
+    /// The same for any row.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn put_row(&self, org: &str, document: &str, over: u64) -> Result<Put, Failure> {
         let attempt_id = self.ids.fresh();
         let version = over.saturating_add(1);
         let mut request = self

@@ -2,6 +2,9 @@
 //!
 //! To add a verb: a file with `Args` and `run`, a variant in its noun's `Verb`, and an arm in its noun's `run`.
 
+pub mod control;
+pub mod effects;
+pub mod forget;
 pub mod org;
 pub mod replay;
 pub mod review;

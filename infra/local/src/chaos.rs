@@ -4,6 +4,10 @@
 //!
 //! Everything runs on a clock of its own and on dice that a seed repeats, so a run that fails fails again.
 
+#[cfg(test)]
+mod controls;
+#[cfg(test)]
+mod drill;
 mod hours;
 mod report;
 mod storm;

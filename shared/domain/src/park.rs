@@ -62,6 +62,10 @@ reasons! {
     Capped = "capped", Time;
     /// It was done, and a person asked for its effect once more: the next attempt asks the provider and makes what is gone.
     Refired = "refired", Time;
+    /// The org's outside effects are off: it is planned, and made once they are on again.
+    EffectsOff = "effects_off", Time;
+    /// The org runs in the shadow: it is what would have been made.
+    Shadow = "shadow", Decision;
     /// Every attempt ended without a result: an outage that outlasted them, or work that always fails.
     AttemptsExhausted = "attempts_exhausted", Retry;
     /// The provider answered with its own failure, or nothing that could be read as an answer.

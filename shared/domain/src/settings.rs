@@ -3,6 +3,7 @@
 //! [`Settings::parse`] reads a whole document and names *every* problem with its path, so that an operator mends
 //! a file once and not once a field.
 
+mod controls;
 mod read;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 use crate::ids::{OrgId, RepoName};
 use crate::period::Zone;
+pub use controls::{Controls, Effects};
 use read::Reader;
 
 /// One thing wrong with a settings document.
@@ -249,6 +251,8 @@ pub struct Settings {
     pub tracker: Option<Tracker>,
     /// The root cause.
     pub rca: Rca,
+    /// What an operator holds back.
+    pub controls: Controls,
 }
 
 impl Settings {

@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Millis;
+use crate::metric;
 use crate::outcome::{Finding, Outcome, Why};
 use crate::work::EffectKey;
 
@@ -166,7 +167,9 @@ impl<E: Probe> Guarded for Probed<E> {
 
     async fn run(&self, act: &Act, may_have_sent: bool) -> Ran<E::Receipt> {
         if may_have_sent {
-            match self.0.probe(act).await {
+            let finding = self.0.probe(act).await;
+            metric::count(metric::PROBES, finding.as_str(), 1);
+            match finding {
                 Finding::Found(receipt) => return Ran::Adopted(receipt),
                 Finding::CannotTell(why) => return Ran::CannotTell(why),
                 Finding::Absent => {}

@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod error;
 pub mod intake;
 pub mod ledger;
+pub mod metric;
 pub mod outcome;
 pub mod pass;
 pub mod record;

@@ -93,6 +93,18 @@ pub enum Finding<T> {
     CannotTell(Why),
 }
 
+impl<T> Finding<T> {
+    /// The word that it is counted by.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Absent => "absent",
+            Self::CannotTell(_) => "cannot_tell",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

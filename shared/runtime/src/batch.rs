@@ -11,7 +11,9 @@ use ratchet_guard::clock::Millis;
 use ratchet_guard::{Disposition, Ledger, StageError, WorkKey};
 use thiserror::Error;
 
+use crate::guardrails::{Gate, Guardrails};
 use crate::queues::Queues;
+use crate::{metric, trace};
 
 /// One invocation of a function.
 #[derive(Debug, Clone)]
@@ -34,6 +36,9 @@ pub trait QueueStage: Sync {
 
     /// Its own queue and those that it passes on to.
     fn queues(&self) -> &Queues;
+
+    /// What is held back: pauses and limits, which every message meets before its stage.
+    fn guardrails(&self) -> &Guardrails;
 
     /// The five moves.
     fn handle(
@@ -95,18 +100,29 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
     let started_ms = ledger.now_ms();
     let body = message.body.as_deref().unwrap_or_default();
     let envelope = Envelope::parse(S::STAGE, body);
-    let outcome = AssertUnwindSafe(moves(stage, ledger, body, &envelope))
-        .catch_unwind()
-        .await;
+    lend(stage, ledger, message).await;
+    let outcome = match gated(stage, ledger, envelope.as_ref().ok()).await {
+        Ok(Gate::Closed { seconds, why }) => return waits(stage, ledger, message, seconds, why).await,
+        Ok(Gate::Open(slot)) => {
+            let outcome = AssertUnwindSafe(moves(stage, ledger, body, &envelope))
+                .catch_unwind()
+                .await;
+            stage.guardrails().leave(slot).await;
+            outcome
+        }
+        Err(error) => Ok(Err(error)),
+    };
     let duration_ms = ledger.now_ms().saturating_sub(started_ms);
+    metric::count(metric::STAGE_LATENCY, S::STAGE.as_str(), duration_ms);
+    let trace_id = envelope.as_ref().map_or("", trace::id_of);
     let error = match outcome {
         Ok(Ok(())) => {
-            tracing::info!(stage = %S::STAGE, disposition = "settled", duration_ms, "message is settled");
+            tracing::info!(stage = %S::STAGE, trace_id, disposition = "settled", duration_ms, "message is settled");
             return settled(stage, ledger, message, envelope.as_ref().ok()).await;
         }
         Ok(Err(error)) => error,
         Err(_panic) => {
-            tracing::error!(stage = %S::STAGE, disposition = "retry", duration_ms, "stage panicked, its message comes back");
+            tracing::error!(stage = %S::STAGE, trace_id, disposition = "retry", duration_ms, "stage panicked, its message comes back");
             return comes_back(stage, ledger, message, None).await;
         }
     };
@@ -114,7 +130,7 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
     if matches!(error, StageError::Conflict { .. }) {
         tracing::error!(stage = %S::STAGE, metric = "content_conflict", "same key, other content: {error}");
     }
-    tracing::warn!(stage = %S::STAGE, ?disposition, duration_ms, "message is not done: {error}");
+    tracing::warn!(stage = %S::STAGE, trace_id, ?disposition, duration_ms, "message is not done: {error}");
     match disposition {
         Disposition::Settled => settled(stage, ledger, message, envelope.as_ref().ok()).await,
         Disposition::Busy { until_ms } => comes_back(stage, ledger, message, Some(until_ms)).await,
@@ -126,6 +142,7 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
             let parked = ledger
                 .park_message(S::STAGE.as_str(), body, code, &error.to_string())
                 .await;
+            metric::count(metric::PARKED, code, 1);
             match parked {
                 Ok(_) => settled(stage, ledger, message, envelope.as_ref().ok()).await,
                 Err(error) => {
@@ -133,6 +150,56 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
                     comes_back(stage, ledger, message, None).await
                 }
             }
+        }
+    }
+}
+
+/// Hides the message for as long as its lease will last, and no longer: after a crash it comes back with the end of the
+/// lease instead of the queue's whole visibility. Without it the message only comes later.
+async fn lend<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) {
+    let lease_ms = ledger
+        .timing()
+        .lease_until(ledger.deadline_ms())
+        .saturating_sub(ledger.now_ms());
+    let receipt = message.receipt_handle.as_deref().unwrap_or_default();
+    let lent = stage
+        .queues()
+        .come_back(S::STAGE, receipt, lease_ms.div_ceil(1000))
+        .await;
+    if let Err(error) = lent {
+        tracing::warn!(stage = %S::STAGE, "message keeps its queue's visibility: {error}");
+    }
+}
+
+/// Whether the message may be worked on; one that does not read is not held back, since it is only parked.
+async fn gated<S: QueueStage>(
+    stage: &S,
+    ledger: &Ledger,
+    envelope: Option<&Envelope>,
+) -> Result<Gate, StageError> {
+    let Some(envelope) = envelope else {
+        return Ok(Gate::Open(None));
+    };
+    let org = &envelope.body.ticket().org;
+    stage.guardrails().gate(S::STAGE, org, ledger.deadline_ms()).await
+}
+
+/// The message waits as a fresh one; neither a receive nor an attempt is counted for it.
+async fn waits<S: QueueStage>(
+    stage: &S,
+    ledger: &Ledger,
+    message: &SqsMessage,
+    seconds: u64,
+    why: &'static str,
+) -> Fate {
+    metric::count(metric::HELD, why, 1);
+    let body = message.body.as_deref().unwrap_or_default();
+    match stage.queues().send_later(S::STAGE, body, seconds).await {
+        Ok(()) => Fate::Deleted,
+        Err(error) => {
+            tracing::warn!(stage = %S::STAGE, "message is held back and stays as it is: {error}");
+            let at_ms = ledger.now_ms().saturating_add(seconds.saturating_mul(1000));
+            comes_back(stage, ledger, message, Some(at_ms)).await
         }
     }
 }

@@ -8,9 +8,9 @@ mod model;
 use std::sync::Arc;
 
 use ratchet_domain::ids::{OrgId, Provider};
-use ratchet_domain::settings::{self, GithubAuth, SecretRef, Settings};
+use ratchet_domain::settings::{self, Controls, Effects, GithubAuth, SecretRef, Settings};
 use ratchet_guard::clock::{Clock, Millis};
-use ratchet_guard::{Ledger, StageError};
+use ratchet_guard::{Claim, Ledger, Park, StageError};
 use ratchet_providers::github::Github;
 use ratchet_providers::jira::Jira;
 use ratchet_providers::linear::Linear;
@@ -37,6 +37,7 @@ pub struct Connector {
     clock: Arc<dyn Clock>,
     client_timeout_ms: u64,
     model_timeout_ms: u64,
+    hold_ms: u64,
     installations: Installations,
 }
 
@@ -49,6 +50,7 @@ impl Connector {
             clock: Arc::clone(&deployment.clock),
             client_timeout_ms: reader.number("CLIENT_TIMEOUT_MS"),
             model_timeout_ms: 0,
+            hold_ms: 0,
             installations: Installations::default(),
         }
     }
@@ -57,6 +59,13 @@ impl Connector {
     #[must_use]
     pub fn asking(mut self, reader: &mut Reader<'_>) -> Self {
         self.model_timeout_ms = reader.number("MODEL_TIMEOUT_MS");
+        self
+    }
+
+    /// Effects that are off are looked at again after `hold_ms`.
+    #[must_use]
+    pub fn holding(mut self, hold_ms: u64) -> Self {
+        self.hold_ms = hold_ms;
         self
     }
 
@@ -74,6 +83,7 @@ impl Connector {
         let settings = self.orgs.settings(org).await?;
         Ok(Connection {
             connector: self.clone(),
+            controls: self.orgs.controls(org).await?,
             settings,
             deadline_ms: ledger.deadline_ms(),
         })
@@ -93,6 +103,7 @@ impl std::fmt::Debug for Connector {
 pub struct Connection {
     connector: Connector,
     settings: Arc<Settings>,
+    controls: Controls,
     deadline_ms: Millis,
 }
 
@@ -101,6 +112,29 @@ impl Connection {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Hands the claim of an outside effect through while effects are on. While they are off, or in the shadow, the
+    /// work waits on record instead: planned, with its intent, and not made. After a restore, an effect that no row tells
+    /// of is looked for first.
+    ///
+    /// # Errors
+    /// [`StageError::Parked`] when the effect is not to be made now; otherwise as [`Claim::park`].
+    pub async fn acting(&self, claim: Claim) -> Result<Claim, StageError> {
+        let claim = match self.controls.restored_to_ms {
+            None => claim,
+            Some(since_ms) => claim.suspecting(since_ms),
+        };
+        let park = match self.controls.effects {
+            Effects::On => return Ok(claim),
+            Effects::Off => Park::until(
+                "effects_off",
+                "outside effects are off; made once they are on",
+                claim.now_ms().saturating_add(self.connector.hold_ms),
+            ),
+            Effects::Shadow => Park::for_a_person("shadow", "what would have been made"),
+        };
+        Err(StageError::Parked(claim.park(park).await?))
     }
 
     fn transport(&self, timeout_ms: u64) -> Door {

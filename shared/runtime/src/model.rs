@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::connect::ModelAccess;
+use crate::metric;
 use crate::outcome;
 use crate::tokens::{Spent, TokenMeter};
 
@@ -165,6 +166,7 @@ pub async fn settle<T: Serialize>(
     settings: &Settings,
 ) -> Result<Sealed, StageError> {
     let (spent, model) = acted.receipt().spent();
+    metric::count(metric::MODEL_TOKENS, model, spent.input + spent.output);
     let claim = acted.claim();
     let zone = &settings.billing.time_zone;
     let entry = tokens.entry(ticket, zone, claim, model, spent)?;

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::ids::OrgId;
-use ratchet_domain::settings::{SecretRef, Settings};
+use ratchet_domain::settings::{Controls, SecretRef, Settings};
 use ratchet_guard::StageError;
 use ratchet_guard::clock::{Clock, Millis};
 use ratchet_providers::secret::Secret;
@@ -66,6 +66,9 @@ impl From<OrgError> for StageError {
     }
 }
 
+/// Key of the row with the deployment's own controls, which hold for every org. No org can be called so.
+pub const DEPLOYMENT: &str = "*";
+
 /// The settings of one org.
 #[derive(Debug, Clone)]
 struct Kept {
@@ -84,6 +87,7 @@ pub struct Orgs {
     env: Env,
     kept: Arc<Mutex<BTreeMap<OrgId, Kept>>>,
     kept_secrets: Arc<Mutex<BTreeMap<SecretRef, (Secret, Millis)>>>,
+    kept_controls: Arc<Mutex<Option<(Controls, Millis)>>>,
 }
 
 impl Orgs {
@@ -107,6 +111,7 @@ impl Orgs {
             env: Env::default(),
             kept: Arc::default(),
             kept_secrets: Arc::default(),
+            kept_controls: Arc::default(),
         }
     }
 
@@ -144,32 +149,73 @@ impl Orgs {
         Ok(settings)
     }
 
-    async fn read(&self, org: &OrgId) -> Result<Settings, OrgError> {
-        let unread = |code: &str| OrgError::Unread {
-            org: org.clone(),
-            code: code.to_owned(),
+    /// What is held back for an org: by its own settings, or by the deployment's.
+    ///
+    /// # Errors
+    /// [`OrgError`]: while nobody can tell what is held back, nothing starts.
+    pub async fn controls(&self, org: &OrgId) -> Result<Controls, OrgError> {
+        let settings = self.settings(org).await?;
+        Ok(settings.controls.and(&self.of_deployment(org).await?))
+    }
+
+    /// The deployment's own controls; `org` is whose work asks.
+    async fn of_deployment(&self, org: &OrgId) -> Result<Controls, OrgError> {
+        let now_ms = self.clock.now_ms();
+        let kept = self
+            .kept_controls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((controls, until)) = kept
+            && until > now_ms
+        {
+            return Ok(controls);
+        }
+        let controls = match self.document(DEPLOYMENT, org).await? {
+            None => Controls::default(),
+            Some(document) => Controls::parse(&document).map_err(|problems| OrgError::Invalid {
+                org: org.clone(),
+                problems: problems.len(),
+            })?,
         };
+        let until = now_ms.saturating_add(self.cache_ms);
+        *self.kept_controls.lock().unwrap_or_else(PoisonError::into_inner) = Some((controls.clone(), until));
+        Ok(controls)
+    }
+
+    async fn read(&self, org: &OrgId) -> Result<Settings, OrgError> {
+        let document = self
+            .document(org.as_str(), org)
+            .await?
+            .ok_or_else(|| OrgError::Unknown(org.clone()))?;
+        Settings::parse(&document).map_err(|problems| OrgError::Invalid {
+            org: org.clone(),
+            problems: problems.len(),
+        })
+    }
+
+    /// The document of a row, read after every write that was answered.
+    async fn document(&self, key: &str, org: &OrgId) -> Result<Option<serde_json::Value>, OrgError> {
         let output = self
             .client
             .get_item()
             .table_name(&*self.table)
-            .key("org", AttributeValue::S(org.to_string()))
+            .key("org", AttributeValue::S(key.to_owned()))
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| unread(error.code().unwrap_or("NoAnswer")))?;
-        let item = output.item.ok_or_else(|| OrgError::Unknown(org.clone()))?;
+            .map_err(|error| OrgError::Unread {
+                org: org.clone(),
+                code: error.code().unwrap_or("NoAnswer").to_owned(),
+            })?;
+        let Some(item) = output.item else { return Ok(None) };
         let document = item
             .get("document")
             .and_then(|value| value.as_s().ok())
-            .and_then(|text| serde_json::from_str(text).ok())
-            .ok_or_else(|| OrgError::Invalid {
-                org: org.clone(),
-                problems: 1,
-            })?;
-        Settings::parse(&document).map_err(|problems| OrgError::Invalid {
+            .and_then(|text| serde_json::from_str(text).ok());
+        document.map(Some).ok_or_else(|| OrgError::Invalid {
             org: org.clone(),
-            problems: problems.len(),
+            problems: 1,
         })
     }
 

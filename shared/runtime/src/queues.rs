@@ -8,8 +8,13 @@ use ratchet_domain::stage::Stage;
 use ratchet_guard::Outbox;
 use thiserror::Error;
 
+use crate::trace;
+
 /// Longest visibility that SQS grants, in seconds. Source: SQS quotas, 12 hours from the receive.
 const VISIBILITY_SECONDS_MAX: u64 = 43_000;
+
+/// Longest delay of a message, in seconds. Source: SQS quotas.
+const DELAY_SECONDS_MAX: u64 = 900;
 
 /// Entries of one `SendMessageBatch`. Source: SQS quotas.
 const BATCH_ENTRIES_MAX: usize = 10;
@@ -63,9 +68,29 @@ impl Queues {
             .send_message()
             .queue_url(self.url(stage)?)
             .message_body(body)
+            .set_message_system_attributes(trace::attributes(body))
             .send()
             .await;
         sent.map(|_| ()).map_err(|error| failed(stage, &error))
+    }
+
+    /// Puts a message back as a fresh one that comes after `seconds`: the one it replaces is then deleted, so that
+    /// waiting is never counted as a receive.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn send_later(&self, stage: Stage, body: &str, seconds: u64) -> Result<(), QueueError> {
+        let seconds = i32::try_from(seconds.min(DELAY_SECONDS_MAX)).unwrap_or(i32::MAX);
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(self.url(stage.as_str())?)
+            .message_body(body)
+            .delay_seconds(seconds)
+            .set_message_system_attributes(trace::attributes(body))
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| failed(stage.as_str(), &error))
     }
 
     async fn send_batch(&self, stage: &str, bodies: &[&str]) -> Result<(), QueueError> {
@@ -74,6 +99,7 @@ impl Queues {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_body(*body)
+                .set_message_system_attributes(trace::attributes(body))
                 .build();
             let entry = entry.map_err(|_| QueueError {
                 stage: stage.to_owned(),

@@ -7,6 +7,7 @@ use ratchet_guard::{Ledger, Sealed, StageError, WorkKey};
 use crate::config::{ConfigError, Reader};
 use crate::connect::Connector;
 use crate::deployment::Deployment;
+use crate::guardrails::Guardrails;
 use crate::queues::Queues;
 use crate::tokens::TokenMeter;
 
@@ -19,15 +20,20 @@ pub struct Parts {
     pub queues: Queues,
     /// The org's providers.
     pub connector: Connector,
+    /// What is held back.
+    pub guardrails: Guardrails,
 }
 
 impl Parts {
     /// Reads what every such stage needs.
     pub fn read(deployment: &Deployment, reader: &mut Reader<'_>, queues: &[Stage]) -> Self {
+        let connector = Connector::new(deployment, reader);
+        let guardrails = Guardrails::new(deployment, connector.orgs().clone(), reader);
         Self {
             ledger: deployment.ledger(reader),
             queues: deployment.queues(reader, queues),
-            connector: Connector::new(deployment, reader),
+            connector: connector.holding(guardrails.hold_ms()),
+            guardrails,
         }
     }
 }

@@ -81,9 +81,7 @@ fn expected(binary: &str) -> Result<BTreeSet<String>> {
         &format!("{}LogGroup", pascal(binary)),
     );
     grant(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*");
-    if binary != "fan-out" {
-        grant(&["dynamodb:GetItem"], "SettingsTable");
-    }
+    grant(&["dynamodb:GetItem"], "SettingsTable");
     if binary == "webhook" || binary == "reconcile" || PROVIDER.contains(&binary) {
         let here = "AWS::Region:AWS::AccountId";
         for action in ["ssm:GetParameter", "secretsmanager:GetSecretValue"] {
@@ -154,7 +152,8 @@ fn expected(binary: &str) -> Result<BTreeSet<String>> {
                 ],
                 &own,
             );
-            grant(&["sqs:ChangeMessageVisibility"], &own);
+            // What is held back waits in the stage's own queue as a fresh message.
+            grant(&["sqs:ChangeMessageVisibility", "sqs:SendMessage"], &own);
             let next = Stage::ALL
                 .map(Stage::as_str)
                 .into_iter()

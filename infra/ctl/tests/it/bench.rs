@@ -24,7 +24,7 @@ use crate::line::Line;
 pub(crate) const NOW_MS: u64 = 1_769_902_200_000;
 
 /// What the commands read, and the functions that the tests run.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("EVENTS_TABLE", "events"),
     ("LEDGER_TABLE", "ledger"),
     ("USAGE_TABLE", "usage"),
@@ -33,6 +33,7 @@ const VARIABLES: [(&str, &str); 13] = [
     ("QUALIFY_QUEUE_URL", "http://sqs.invalid/1/qualify"),
     ("FAN_OUT_QUEUE_URL", "http://sqs.invalid/1/fan-out"),
     ("CAPPED_RECHECK_SECONDS", "3600"),
+    ("HOLD_SECONDS", "300"),
     ("REQUEST_LIFE_MAX_MS", "60000"),
     ("LEASE_MARGIN_MS", "5000"),
     ("BACKOFF_BASE_MS", "1000"),

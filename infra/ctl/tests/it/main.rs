@@ -10,9 +10,11 @@
 
 mod bench;
 mod command;
+mod control;
 mod cost;
 mod decisions;
 mod desk;
+mod forget;
 mod life;
 mod line;
 mod org;

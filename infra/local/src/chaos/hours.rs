@@ -20,6 +20,8 @@ use crate::process::Process;
 
 /// How often the template's schedule calls `replay`, in ms; a test holds it against the template.
 pub(super) const SWEEP_MS: Millis = 300_000;
+/// How often parked work is let go again, in ms; as the sweep's.
+pub(super) const RESUME_MS: Millis = 3_600_000;
 /// How often an alarm's metric is looked at, in ms.
 const ALARM_MS: Millis = 60_000;
 /// An hour, in ms: messages that wait for longer raise the alarm of their stage.
@@ -40,6 +42,8 @@ const INVOCATIONS_MAX: u64 = 200_000;
 pub(super) struct Kill {
     pub(super) at_ms: Millis,
     pub(super) healed_ms: Option<Millis>,
+    /// It had not made its first call: nothing tells of it but the queue's own visibility.
+    pub(super) unseen: bool,
 }
 
 /// Messages that lost their process, by stage and body.
@@ -65,6 +69,7 @@ pub(super) struct Hours<'w> {
     mappings: Vec<Mapping>,
     deliveries: BTreeMap<(Millis, u64), u32>,
     next_sweep: Millis,
+    next_resume: Millis,
     next_look: Millis,
     /// Alarms in state ALARM, which call once and not again until they were OK.
     raised: BTreeMap<String, bool>,
@@ -76,7 +81,7 @@ impl<'w> Hours<'w> {
         let kills = Kills::default();
         let mappings = Stage::ALL
             .into_iter()
-            .map(|stage| mapping(world, &process, stage, &kills))
+            .map(|stage| mapping(world, &process, &storm, stage, &kills))
             .collect::<Result<_>>()?;
         let now_ms = world.now_ms();
         Ok(Self {
@@ -88,6 +93,7 @@ impl<'w> Hours<'w> {
             mappings,
             deliveries: BTreeMap::new(),
             next_sweep: now_ms + SWEEP_MS,
+            next_resume: now_ms + RESUME_MS,
             next_look: now_ms + ALARM_MS,
             raised: BTreeMap::new(),
             invocations: 0,
@@ -110,6 +116,7 @@ impl<'w> Hours<'w> {
                 self.world.cloud.aws.sqs.next_due_ms(queues),
                 self.deliveries.keys().next().map(|(at_ms, _)| *at_ms),
                 Some(self.next_sweep),
+                Some(self.next_resume),
                 Some(self.next_look),
                 Some(end_ms),
             ];
@@ -128,6 +135,12 @@ impl<'w> Hours<'w> {
         if self.next_sweep <= now_ms {
             self.next_sweep += SWEEP_MS;
             let tick = json!({"source": "schedule", "schedule": "sweep", "time": printed(now_ms)});
+            Box::pin(self.sweep(tick)).await;
+            return Ok(true);
+        }
+        if self.next_resume <= now_ms {
+            self.next_resume += RESUME_MS;
+            let tick = json!({"source": "schedule", "schedule": "resume", "time": printed(now_ms)});
             Box::pin(self.sweep(tick)).await;
             return Ok(true);
         }
@@ -205,9 +218,6 @@ impl<'w> Hours<'w> {
                     "alarmData": {"state": {"value": "ALARM", "timestamp": printed(now_ms)}},
                 });
                 Box::pin(self.sweep(event)).await;
-                // What is still so at the next look raises it anew, as a fresh datapoint period would.
-                self.raised.insert(name, false);
-                self.next_look = now_ms + SWEEP_MS;
             }
         }
         Ok(())
@@ -241,21 +251,31 @@ impl<'w> Hours<'w> {
     }
 }
 
-fn mapping(world: &World, process: &Arc<Process>, stage: Stage, kills: &Kills) -> Result<Mapping> {
+fn mapping(
+    world: &World,
+    process: &Arc<Process>,
+    storm: &Arc<Storm>,
+    stage: Stage,
+    kills: &Kills,
+) -> Result<Mapping> {
     let function = world.cloud.template.functions.get(stage.as_str());
     let Some(queue) = function.and_then(|function| function.queue.clone()) else {
         bail!("stage `{stage}` has no queue in the template");
     };
     let timeout_ms = world.cloud.timeout_ms(stage.as_str());
     let (process, kills, clock) = (Arc::clone(process), Arc::clone(kills), Arc::clone(&world.clock));
+    let storm = Arc::clone(storm);
     Ok(Mapping::new(
         world.cloud.aws.sqs.clone(),
         queue,
         Arc::new(move |event| {
             let (process, kills, clock) = (Arc::clone(&process), Arc::clone(&kills), Arc::clone(&clock));
+            let storm = Arc::clone(&storm);
             Box::pin(async move {
+                let before = storm.applied();
                 let answer = process.invoke(stage, event.clone(), timeout_ms).await;
-                note(&kills, stage, &event, &answer, clock.now_ms());
+                let unseen = storm.applied() == before;
+                note(&kills, stage, &event, &answer, (clock.now_ms(), unseen));
                 answer
             })
         }),
@@ -268,7 +288,7 @@ fn note(
     stage: Stage,
     event: &SqsEvent,
     answer: &Result<SqsBatchResponse, Unanswered>,
-    now_ms: Millis,
+    (now_ms, unseen): (Millis, bool),
 ) {
     let body = event.records.first().and_then(|record| record.body.clone());
     let key = (stage, body.unwrap_or_default());
@@ -277,6 +297,7 @@ fn note(
         Err(_) => kills.entry(key).or_default().push(Kill {
             at_ms: now_ms,
             healed_ms: None,
+            unseen,
         }),
         Ok(answer) if answer.batch_item_failures.is_empty() => {
             for kill in kills.get_mut(&key).into_iter().flatten() {

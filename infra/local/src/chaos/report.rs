@@ -38,6 +38,7 @@ pub(super) struct Report {
     weather: BTreeMap<&'static str, u64>,
     outages: u64,
     healed: u64,
+    unseen: u64,
     healing_ms_max: Millis,
     healing_ms_all: Millis,
     sweeps: (u64, u64),
@@ -61,6 +62,7 @@ impl Report {
             weather: hours.storm.counts(),
             outages,
             healed: 0,
+            unseen: 0,
             healing_ms_max: 0,
             healing_ms_all: 0,
             sweeps: (hours.tally.sweeps, hours.tally.sweeps_failed),
@@ -98,7 +100,9 @@ impl Report {
                     .push(format!("a message of {stage} was killed and never settled"));
                 continue;
             };
-            if calm {
+            if calm && last.unseen {
+                self.unseen += 1;
+            } else if calm {
                 let took_ms = healed_ms.saturating_sub(last.at_ms);
                 self.healed += 1;
                 self.healing_ms_all += took_ms;
@@ -116,6 +120,12 @@ impl Report {
     async fn tickets(&mut self, world: &World, tickets: &BTreeMap<u64, Phase>) -> Result<()> {
         let ledger = reading_ledger(world);
         let mut made = made(world);
+        let targets: BTreeMap<String, String> = world
+            .sandbox
+            .effects()
+            .into_iter()
+            .filter_map(|effect| Some((effect.marker?, format!("{:?} on {}", effect.kind, effect.target))))
+            .collect();
         for (id, phase) in tickets {
             let ticket = TicketRef {
                 org: OrgId::parse(ORG)?,
@@ -154,8 +164,10 @@ impl Report {
             }
         }
         for (marker, times) in made {
-            self.problems
-                .push(format!("effect {marker} was made {times} times and not planned"));
+            let on = targets.get(&marker).map_or("-", String::as_str);
+            self.problems.push(format!(
+                "effect {marker} ({on}) was made {times} times and not planned"
+            ));
         }
         Ok(())
     }
@@ -217,6 +229,7 @@ impl Report {
             "provider_faults": self.outages,
             "healing": {
                 "kills": self.healed, "longest_ms": self.healing_ms_max, "sweep_period_ms": SWEEP_MS,
+                "before_the_first_call": self.unseen,
                 "mean_ms": self.healing_ms_all / self.healed.max(1),
             },
             "sweeps": self.sweeps.0, "sweeps_failed": self.sweeps.1, "alarms": self.alarms,
@@ -230,7 +243,7 @@ impl Report {
 type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// Effects at the providers, by marker.
-fn made(world: &World) -> BTreeMap<String, u64> {
+pub(super) fn made(world: &World) -> BTreeMap<String, u64> {
     let mut made = BTreeMap::new();
     for effect in world.sandbox.effects() {
         let counts = matches!(
@@ -338,11 +351,13 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "from crash to healed, {} kills in calm weather: {} s on average, {} s at most; two sweep periods are {} s",
+            "from crash to healed, {} kills in calm weather: {} s on average, {} s at most; two sweep periods are {} s; \
+            {} more came before a first call and waited for their queue's visibility",
             self.healed,
             self.healing_ms_all / self.healed.max(1) / 1000,
             self.healing_ms_max / 1000,
-            2 * SWEEP_MS / 1000
+            2 * SWEEP_MS / 1000,
+            self.unseen
         )?;
         let sign = if all.planned == all.made { "=" } else { "!=" };
         write!(

@@ -36,6 +36,8 @@ struct Dice {
     state: u64,
     weather: Weather,
     counts: BTreeMap<&'static str, u64>,
+    /// Calls that did something.
+    applied: u64,
 }
 
 impl Dice {
@@ -82,6 +84,7 @@ impl Storm {
             state: seed,
             weather: Weather::default(),
             counts: BTreeMap::new(),
+            applied: 0,
         };
         Arc::new(Self {
             watch,
@@ -103,8 +106,18 @@ impl Storm {
         self.lock().counts.clone()
     }
 
+    /// Calls so far that did something.
+    pub(super) fn applied(&self) -> u64 {
+        self.lock().applied
+    }
+
     fn fate(&self) -> Fate {
-        self.lock().fate()
+        let mut dice = self.lock();
+        let fate = dice.fate();
+        if matches!(fate, Fate::Fine | Fate::KilledAfter) {
+            dice.applied += 1;
+        }
+        fate
     }
 
     fn count(&self, what: &'static str) {

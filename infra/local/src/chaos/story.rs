@@ -105,7 +105,7 @@ pub(super) async fn tell(hours: &mut Hours<'_>) -> Result<(BTreeMap<u64, Phase>,
 }
 
 /// Plans and carries out repairs until a plan has none.
-async fn compare(hours: &mut Hours<'_>, began_ms: Millis) -> Result<u64> {
+pub(super) async fn compare(hours: &mut Hours<'_>, began_ms: Millis) -> Result<u64> {
     let mut repairs = 0;
     for round in 0..ROUNDS_MAX {
         let until_ms = hours.world.now_ms() - 15 * 60_000;

@@ -130,6 +130,19 @@ impl World {
         Ok(())
     }
 
+    /// Puts a row of the settings table as it is, whatever was there.
+    #[cfg(test)]
+    pub(crate) async fn overwrite(&self, org: &str, document: &Value) -> Result<()> {
+        let dynamo = self.cloud.aws.link().dynamo();
+        let put = dynamo.put_item().table_name("SettingsTable");
+        put.item("org", AttributeValue::S(org.to_owned()))
+            .item("document", AttributeValue::S(document.to_string()))
+            .item("version", AttributeValue::N("2".to_owned()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
     /// The functions in a process that crashes where the watch says.
     pub(crate) fn process(&self) -> Result<Process> {
         self.process_behind(self.watch.clone(), Arc::new(self.sandbox.clone()))

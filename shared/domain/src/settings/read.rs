@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::controls::controls;
 use super::{
     Billing, Github, GithubAuth, Intercom, Model, ModelKind, Problem, Rca, RcaPublish, SecretRef, Settings,
     Slack, Thresholds, Tracker, Zendesk,
@@ -38,7 +39,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn problem(&mut self, name: &str, problem: &str) {
+    pub(super) fn problem(&mut self, name: &str, problem: &str) {
         let path = self.at(name);
         self.problems.push(Problem {
             path,
@@ -46,7 +47,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn value(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
         self.fields
             .and_then(|fields| fields.get(name))
             .filter(|value| !value.is_null())
@@ -66,7 +67,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn only(&mut self, known: &[&str]) {
+    pub(super) fn only(&mut self, known: &[&str]) {
         let unknown: Vec<String> = self
             .fields
             .into_iter()
@@ -98,7 +99,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         let found = words
             .iter()
@@ -154,6 +155,26 @@ impl<'a> Reader<'a> {
         count
     }
 
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let Some(value) = self.value(name) else {
+            return Some(false);
+        };
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.problem(name, "must be true or false");
+        }
+        flag
+    }
+
+    pub(super) fn count_of(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
+        let value = self.value(name)?;
+        let count = value.as_u64().filter(|count| (least..=most).contains(count));
+        if count.is_none() {
+            self.problem(name, &format!("must be a whole number from {least} to {most}"));
+        }
+        count
+    }
+
     fn repo_value(&mut self, name: &str, value: &Value) -> Option<RepoName> {
         let repo = value
             .as_str()
@@ -179,6 +200,7 @@ pub(super) fn settings(reader: &mut Reader<'_>) -> Option<Settings> {
         "slack",
         "tracker",
         "rca",
+        "controls",
     ]);
     let org = org(reader);
     let thresholds = reader.object("thresholds", thresholds).unwrap_or_default();
@@ -190,6 +212,7 @@ pub(super) fn settings(reader: &mut Reader<'_>) -> Option<Settings> {
     let slack = reader.object("slack", slack);
     let tracker = reader.object("tracker", tracker);
     let rca = reader.object("rca", rca).unwrap_or_default();
+    let controls = reader.object("controls", controls).unwrap_or_default();
     Some(Settings {
         org: org?,
         thresholds,
@@ -201,6 +224,7 @@ pub(super) fn settings(reader: &mut Reader<'_>) -> Option<Settings> {
         slack,
         tracker,
         rca,
+        controls,
     })
 }
 

@@ -6,6 +6,7 @@ use super::size::{check_work, room_beside};
 use super::{Ledger, Parked, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
+use crate::metric;
 use crate::record::{Record, State, Unfinished, unfinished_partition};
 use crate::store::{Item, Write, names, number, put_answer, text, update_answer, values};
 use crate::work::{EffectKey, Work, WorkKey};
@@ -55,6 +56,14 @@ impl Claim {
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// The same claim where the ledger itself may have forgotten: its table was restored to what it was at `since_ms`, so
+    /// an attempt that no row tells of may have sent the effect since. The provider is asked first.
+    pub fn suspecting(mut self, since_ms: Millis) -> Self {
+        self.may_have_sent = true;
+        self.first_claimed_at = self.first_claimed_at.min(since_ms);
+        self
     }
 
     /// The ledger it stands in.
@@ -126,7 +135,12 @@ impl Ledger {
         }
         for _ in 0..TAKE_OVERS_MAX {
             let free = match judged(work, found, now_ms)? {
-                Judged::Settled(decision) => return Ok(decision),
+                Judged::Settled(decision) => {
+                    if matches!(decision, Decision::Replay(_)) {
+                        metric::count(metric::REPLAYS, &work.stage, 1);
+                    }
+                    return Ok(decision);
+                }
                 Judged::Free(free) => free,
             };
             match self.take_over(work, &free, now_ms).await? {

@@ -79,6 +79,36 @@ impl Ledger {
         Ok(ours(update_answer(answer)?, &attempt_id))
     }
 
+    /// Puts another result and another intent in the place of a settled row's, and deletes its last fault: a request to
+    /// forget what somebody wrote. Key, content hash, fence and state stay, so a repeat still finds its work done.
+    /// False when the row is no longer as `record` says.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn forget(&self, record: &Record, body: &str, intent: &str) -> Result<bool, StageError> {
+        let (attempt_id, attempt) = self.fresh_id();
+        let answer = self
+            .shared
+            .client
+            .update_item()
+            .table_name(&*self.shared.table)
+            .set_key(Some(Self::row_key(&record.key)))
+            .condition_expression("#state = :state AND attempt_id = :seen")
+            .update_expression("SET body = :body, intent = :intent, attempt_id = :attempt REMOVE detail")
+            .set_expression_attribute_names(names([("#state", "state")]))
+            .set_expression_attribute_values(values([
+                (":state", text(record.state.as_str())),
+                (":seen", text(&record.attempt_id)),
+                (":body", text(body)),
+                (":intent", text(intent)),
+                (":attempt", attempt),
+            ]))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(ours(update_answer(answer)?, &attempt_id))
+    }
+
     /// A page of every row whose subject begins with `prefix`, in the table's own order: the rows of one subject follow on
     /// each other, by step. A page may be empty before the end. It reads the whole table, so it is for an operator's plan
     /// and for no function.

@@ -7,6 +7,7 @@ use super::size::{body_of, bounded};
 use super::{Acted, Claim, Companion, Joint, Parked};
 use crate::clock::Millis;
 use crate::error::StageError;
+use crate::metric;
 use crate::outcome::Why;
 use crate::record::{State, Unfinished, unfinished_partition};
 use crate::store::{number, text};
@@ -69,6 +70,7 @@ impl<T: Serialize> Acted<T> {
         companions: Vec<Companion>,
     ) -> Result<Joint<T, Parked>, StageError> {
         let (update, parked) = self.parking(&park);
+        metric::count(metric::PARKED, park.code, 1);
         self.settle(update, companions, parked, |record| {
             (record.state == State::Parked).then(|| Parked::of(record))
         })

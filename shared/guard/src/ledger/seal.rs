@@ -7,6 +7,7 @@ use super::size::body_of;
 use super::together::Together;
 use super::{Acted, Companion, Ledger, Park, Sealed};
 use crate::error::StageError;
+use crate::metric;
 use crate::outcome::Why;
 use crate::record::{Record, State, Unfinished, unfinished_partition};
 use crate::store::{Item, Write, number, put_answer, text};
@@ -143,6 +144,7 @@ impl<T: Serialize> Acted<T> {
         if !self.outside {
             return Ok(());
         }
+        metric::count(metric::LATE_RECEIPTS, "", 1);
         let claim = &self.claim;
         let ledger = &claim.ledger;
         let key = WorkKey::new(
