@@ -10,6 +10,8 @@ mod controls;
 mod drill;
 mod hours;
 mod report;
+#[cfg(test)]
+mod seeing;
 mod storm;
 mod story;
 

@@ -98,7 +98,7 @@ async fn a_paused_org_waits_uncounted_and_loses_nothing() -> Result<()> {
     let mut hours = hours(&world)?;
     control(&world, json!({"paused": true})).await?;
     open(&mut hours, 1).context("ticket")?;
-    pass(&mut hours, 10 * HOUR_MS).await?;
+    pass(&mut hours, 3 * HOUR_MS).await?;
     let (_, rows) = life(&world, 1).await?;
     assert!(rows.is_empty(), "a paused org has started work");
     let (most, dead) = receives(&world);
@@ -119,7 +119,7 @@ async fn a_stage_paused_for_all_orgs_holds_its_own_messages_only() -> Result<()>
         .overwrite("*", &json!({"paused_stages": ["open-pr"]}))
         .await?;
     open(&mut hours, 1).context("ticket")?;
-    pass(&mut hours, 3 * HOUR_MS).await?;
+    pass(&mut hours, HOUR_MS).await?;
     let (row, rows) = life(&world, 1).await?;
     assert!(row.charged, "stages before the paused one go on");
     assert!(!rows.iter().any(|record| record.key.step().starts_with("patch#")));
@@ -137,7 +137,7 @@ async fn effects_that_are_off_are_planned_and_made_when_they_are_on() -> Result<
     let mut hours = hours(&world)?;
     control(&world, json!({"effects": "off"})).await?;
     open(&mut hours, 1).context("ticket")?;
-    pass(&mut hours, 5 * HOUR_MS).await?;
+    pass(&mut hours, 2 * HOUR_MS).await?;
     let (row, rows) = life(&world, 1).await?;
     assert!(row.charged, "everything still decides and records");
     assert_eq!(made(&world).len(), 0, "an effect was made while effects are off");
@@ -160,7 +160,7 @@ async fn an_org_in_the_shadow_decides_everything_and_makes_nothing() -> Result<(
     let mut hours = hours(&world)?;
     control(&world, json!({"effects": "shadow"})).await?;
     open(&mut hours, 1).context("ticket")?;
-    pass(&mut hours, 30 * HOUR_MS).await?;
+    pass(&mut hours, 3 * HOUR_MS).await?;
     let (row, rows) = life(&world, 1).await?;
     assert!(row.charged, "would have billed");
     assert_eq!(made(&world).len(), 0);

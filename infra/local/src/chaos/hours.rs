@@ -26,8 +26,6 @@ pub(super) const RESUME_MS: Millis = 3_600_000;
 const ALARM_MS: Millis = 60_000;
 /// An hour, in ms: messages that wait for longer raise the alarm of their stage.
 const AGE_MS_MAX: Millis = 3_600_000;
-/// Parked work that a retry can mend raises the alarm when it has been so for as long, in ms.
-const PARKED_MS_MAX: Millis = 300_000;
 /// How often a provider delivers one event, and how long it waits in between, in ms.
 const DELIVERIES_MAX: u32 = 3;
 const REDELIVERY_MS: Millis = 60_000;
@@ -205,9 +203,11 @@ impl<'w> Hours<'w> {
             states.insert(format!("{stage}-dlq-depth"), dead > 0);
             states.insert(format!("{stage}-oldest-message"), age_ms > AGE_MS_MAX);
         }
-        let parked = super::report::parked_since(self.world).await?;
-        let long = parked.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > PARKED_MS_MAX);
-        states.insert("parked-retryable".to_owned(), long);
+        // Every fifth look only: it reads the ledger, where the alarm reads a metric.
+        if now_ms.is_multiple_of(SWEEP_MS) {
+            let parked = super::report::parked_since(self.world, now_ms - SWEEP_MS).await?;
+            states.insert("parked-retryable".to_owned(), parked);
+        }
         for (name, alarming) in states {
             let before = self.raised.insert(name.clone(), alarming).unwrap_or(false);
             if alarming && !before {

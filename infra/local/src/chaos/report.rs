@@ -1,6 +1,6 @@
 //! What the storm left: planned against made, what is stuck, what is doubled, and how long healing took.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::PoisonError;
 
@@ -271,26 +271,23 @@ fn is_stuck(record: &Record) -> bool {
     }
 }
 
-/// Since when the longest parked work waits that a retry can mend.
-pub(super) async fn parked_since(world: &World) -> Result<Option<Millis>> {
+/// Whether work was parked after `since_ms` for a reason that a retry can mend: what the alarm's metric counts.
+pub(super) async fn parked_since(world: &World, since_ms: Millis) -> Result<bool> {
     let ledger = reading_ledger(world);
-    let mut found: BTreeSet<Millis> = BTreeSet::new();
     for shard in Ledger::shards() {
         let page = ledger
             .unfinished(Unfinished::Review, shard, Millis::MAX / 2, None)
             .await?;
-        let mends = |record: &&Record| {
+        let mends = |record: &Record| {
             let reason = record.reason.as_deref().and_then(Reason::from_word);
             reason.is_some_and(|reason| reason.mend() == Mend::Retry)
+                && record.settled_at.is_some_and(|at_ms| at_ms > since_ms)
         };
-        found.extend(
-            page.records
-                .iter()
-                .filter(mends)
-                .filter_map(|record| record.due_at),
-        );
+        if page.records.iter().any(mends) {
+            return Ok(true);
+        }
     }
-    Ok(found.first().copied())
+    Ok(false)
 }
 
 async fn scan(world: &World, table: &str) -> Result<Vec<Item>> {
