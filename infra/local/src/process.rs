@@ -93,7 +93,7 @@ impl Process {
         let functions = self.functions();
         let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
         let answer = self
-            .surviving(functions.invoke(stage, event, deadline_ms))
+            .surviving(Box::pin(functions.invoke(stage, event, deadline_ms)))
             .await?;
         answer.map_err(|error| Unanswered {
             reason: error.to_string(),

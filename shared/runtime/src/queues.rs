@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use ratchet_domain::stage::Stage;
 use ratchet_guard::Outbox;
@@ -67,10 +68,8 @@ impl Queues {
             .client
             .send_message()
             .queue_url(self.url(stage)?)
-            .message_body(body)
-            .set_message_system_attributes(trace::attributes(body))
-            .send()
-            .await;
+            .message_body(body);
+        let sent = traced(sent, body).send().await;
         sent.map(|_| ()).map_err(|error| failed(stage, &error))
     }
 
@@ -86,22 +85,21 @@ impl Queues {
             .send_message()
             .queue_url(self.url(stage.as_str())?)
             .message_body(body)
-            .delay_seconds(seconds)
-            .set_message_system_attributes(trace::attributes(body))
-            .send()
-            .await;
+            .delay_seconds(seconds);
+        let sent = traced(sent, body).send().await;
         sent.map(|_| ()).map_err(|error| failed(stage.as_str(), &error))
     }
 
     async fn send_batch(&self, stage: &str, bodies: &[&str]) -> Result<(), QueueError> {
         let mut request = self.client.send_message_batch().queue_url(self.url(stage)?);
         for (index, body) in bodies.iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder()
+            let mut entry = SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
-                .message_body(*body)
-                .set_message_system_attributes(trace::attributes(body))
-                .build();
-            let entry = entry.map_err(|_| QueueError {
+                .message_body(*body);
+            if let Some((name, value)) = trace::attribute(body) {
+                entry = entry.message_system_attributes(name, value);
+            }
+            let entry = entry.build().map_err(|_| QueueError {
                 stage: stage.to_owned(),
                 code: "ConstructionFailure".to_owned(),
             })?;
@@ -155,6 +153,14 @@ impl Outbox for Queues {
             }
         }
         Ok(())
+    }
+}
+
+/// The send, with the trace of its message beside it.
+fn traced(send: SendMessageFluentBuilder, body: &str) -> SendMessageFluentBuilder {
+    match trace::attribute(body) {
+        Some((name, value)) => send.message_system_attributes(name, value),
+        None => send,
     }
 }
 

@@ -1,12 +1,12 @@
 //! A ticket is forgotten: the customer's words are gone, and the bill and the dedup stand.
 
 use anyhow::Result;
-use aws_sdk_dynamodb::types::AttributeValue;
 use ctl::failure::Exit;
 use ratchet_domain::bug::{Bug, Extraction, Mapping};
 use ratchet_domain::ids::RepoName;
 use ratchet_domain::patch::Patch;
 use ratchet_domain::step;
+use ratchet_guard::store::Item;
 use ratchet_guard::{Decision, OnRecord as _, Work};
 use ratchet_runtime::model::answer_of;
 use serde_json::json;
@@ -24,8 +24,8 @@ async fn told(bench: &Bench) -> Result<(String, String)> {
         rows.sort();
         rows.concat()
     };
-    let print = |items: &[std::collections::HashMap<String, AttributeValue>]| {
-        let row = |item: &std::collections::HashMap<String, AttributeValue>| {
+    let print = |items: &[Item]| {
+        let row = |item: &Item| {
             let fields: std::collections::BTreeMap<_, _> = item.iter().collect();
             format!("{fields:?}")
         };

@@ -85,8 +85,8 @@ fn receives(world: &World) -> (u32, usize) {
         .cloud
         .template
         .queues
-        .iter()
-        .filter_map(|(_, queue)| queue.redrive.as_ref())
+        .values()
+        .filter_map(|queue| queue.redrive.as_ref())
         .map(|(dlq, _)| world.cloud.aws.sqs.depth(dlq).visible)
         .sum();
     (most, dead)

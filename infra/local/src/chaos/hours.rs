@@ -172,7 +172,7 @@ impl<'w> Hours<'w> {
         let deadline_ms = self.world.now_ms() + SWEEP_TIMEOUT_MS;
         let swept = self
             .process
-            .surviving(functions.replay.call(event, deadline_ms))
+            .surviving(Box::pin(functions.replay.call(event, deadline_ms)))
             .await;
         match swept {
             Ok(Ok(summary)) => {
@@ -238,7 +238,7 @@ impl<'w> Hours<'w> {
                 .webhook
                 .call(request(ORG, delivery), now_ms + WEBHOOK_MS);
             taken &= matches!(
-                self.process.surviving(call).await,
+                self.process.surviving(Box::pin(call)).await,
                 Ok(Ok(answer)) if answer.status_code == 200
             );
         }

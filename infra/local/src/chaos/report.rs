@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::ids::{OrgId, Provider as TicketProvider, TicketNumber, TicketRef};
 use ratchet_domain::park::{Mend, Reason};
 use ratchet_guard::clock::Millis;
+use ratchet_guard::store::Item;
 use ratchet_guard::{Ledger, Record, State, Unfinished};
 use serde_json::{Value, json};
 
@@ -239,8 +240,6 @@ impl Report {
         })
     }
 }
-
-type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// Effects at the providers, by marker.
 pub(super) fn made(world: &World) -> BTreeMap<String, u64> {
