@@ -45,6 +45,12 @@ pub struct Args {
 
 /// Arguments of the list.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ctl effects planned
+  ctl effects planned --org acme-trial --json
+
+It reads the index of unfinished work, so it costs what waits.")]
 pub struct Planned {
     /// Only this org.
     #[arg(long, value_name = "ORG")]
