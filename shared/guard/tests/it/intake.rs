@@ -53,6 +53,31 @@ async fn consumed_event_is_never_handed_over_again() {
 }
 
 #[tokio::test]
+async fn sweep_sends_an_event_once_a_while_and_none_that_is_consumed_or_handed_over_anew() {
+    let world = World::new().await;
+    drop(hand_over(&world, &event()).await);
+    world.clock.advance(HAND_OVER_MS);
+    let found = waiting(&world, world.clock_ms()).await;
+    let nudged = async |event: &Waiting| {
+        let next_ms = world.clock_ms() + 1_000;
+        world.events().nudge(event, next_ms).await.unwrap()
+    };
+    assert!(nudged(&found[0]).await, "nobody has sent it");
+    world.clock.advance(999);
+    assert!(!nudged(&found[0]).await, "a sweep has just sent it");
+    world.clock.advance(1);
+    assert!(nudged(&found[0]).await, "its time has come again");
+
+    world.clock.advance(1_000);
+    drop(hand_over(&world, &event()).await);
+    assert!(!nudged(&found[0]).await, "its source has handed it over anew");
+    world.clock.advance(HAND_OVER_MS);
+    let anew = waiting(&world, world.clock_ms()).await;
+    world.events().consume(&event().key).await.unwrap();
+    assert!(!nudged(&anew[0]).await, "somebody has consumed it");
+}
+
+#[tokio::test]
 async fn event_that_is_not_there_is_not_made_by_consuming_it() {
     let world = World::new().await;
     world.events().consume("acme#zendesk#1#evt-9").await.unwrap();
