@@ -1,6 +1,6 @@
 //! The world's own services behind the points: what they do with a call, and the rules after it.
 
-mod aws;
+pub(crate) mod aws;
 mod provider;
 
 use std::sync::Arc;

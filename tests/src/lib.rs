@@ -18,6 +18,7 @@ mod hub;
 pub mod invariants;
 mod life;
 mod likeness;
+pub mod orders;
 mod race;
 mod replay;
 mod script;

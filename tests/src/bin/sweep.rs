@@ -5,7 +5,7 @@ use std::process::{Child, Command as Process, ExitCode, Stdio};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use ratchet_domain::stage::Stage;
-use ratchet_tests::{Pattern, Tally, Task, Variant, replay, shrink};
+use ratchet_tests::{Pattern, Tally, Task, Variant, orders, replay, shrink};
 
 /// Searches for a double or a lost effect.
 #[derive(Parser)]
@@ -25,6 +25,12 @@ enum Command {
     Quick,
     /// All triples too, and 20,000 seeds.
     Nightly,
+    /// The guard's example, orders to invoices: all singles and pairs, all orders of two runs, every wrong version.
+    Orders {
+        /// Singles only.
+        #[arg(long)]
+        singles: bool,
+    },
     /// Runs one schedule again and prints its calls and faults.
     Replay {
         /// As a failure prints it: `<variant>/<pattern>/<faults>` or `seed/<number>`.
@@ -49,6 +55,7 @@ fn main() -> Result<ExitCode> {
         Command::Ci => campaign(tasks(2, 2_000), arguments.workers),
         Command::Quick => campaign(tasks(1, 60), arguments.workers),
         Command::Nightly => campaign(tasks(3, 20_000), arguments.workers),
+        Command::Orders { singles } => orders(singles),
         Command::Replay { id } => again(&id),
         Command::One { task } => Ok(told(&Task::parse(&task)?.run()?, false)),
         Command::Task { task } => {
@@ -146,8 +153,26 @@ fn told(tally: &Tally, whole: bool) -> ExitCode {
     }
 }
 
+fn orders(singles: bool) -> Result<ExitCode> {
+    let part = if singles {
+        orders::Part::Singles
+    } else {
+        orders::Part::Pairs
+    };
+    let sum = orders::Sum::of(part)?;
+    sum.lines().iter().for_each(|line| println!("{line}"));
+    Ok(if sum.is_sound() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
 fn again(id: &str) -> Result<ExitCode> {
-    let (violations, trace) = replay(id)?;
+    let (violations, trace) = match orders::replay(id)? {
+        Some(replayed) => replayed,
+        None => replay(id)?,
+    };
     trace.iter().for_each(|line| println!("{line}"));
     for violation in &violations {
         println!("{}: {}", violation.invariant, violation.detail);

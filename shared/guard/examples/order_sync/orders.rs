@@ -35,15 +35,13 @@ impl Orders {
         ledger.once(&upsert, keyed(effect.key_is_permanent())).await?;
 
         // Without a key nobody can tell whether a lost answer was an invoice. A person looks, sooner than two of them.
-        let request = InvoiceRequest::of(order);
-        let invoice = Work::sending(subject.step("invoice"), &request)?;
+        let invoice = Work::sending(subject.step("invoice"), &InvoiceRequest::of(order))?;
         let effect = call(|act| api.post_invoice(act)).known_as(|invoice: &Invoice| invoice.number.clone());
         let sealed = if self.accounting_has_keys {
             ledger.once(&invoice, keyed(effect.key_is_permanent())).await?
         } else {
-            ledger
-                .once(&invoice, accept_loss(effect, "no invoice is better than two"))
-                .await?
+            let declared = accept_loss(effect, "no invoice is better than two");
+            ledger.once(&invoice, declared).await?
         };
         let invoice: Invoice = sealed.result()?;
 
@@ -54,9 +52,8 @@ impl Orders {
         // Nobody can guard a mail, so it comes last, and says what it costs.
         let mail = Work::sending(subject.step("mail"), &Mail::of(order, &invoice))?;
         let effect = call(|act| api.post_mail(act)).known_as(|sent: &Sent| sent.id.clone());
-        ledger
-            .once(&mail, accept_duplicates(effect, "two mails are better than none"))
-            .await?;
+        let declared = accept_duplicates(effect, "two mails are better than none");
+        ledger.once(&mail, declared).await?;
         Ok(invoice)
     }
 }

@@ -114,8 +114,7 @@ impl Orders {
         let work = Work::sending(order.subject().step("invoice"), &InvoiceRequest::of(order))?;
         if let Decision::Run(claim) = self.ledger.claim(&work).await? {
             let park = Park::for_a_person("rebuilt_unknown", "accounting cannot be asked for an invoice");
-            let parked = claim.park(park).await?;
-            tracing::warn!(key = %parked.key(), "an order without a mark waits for a person");
+            claim.park(park).await?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod batch;
 mod mistakes;
 mod naive;
 mod people;
+mod readme;
 mod rebuilt;
 mod refused;
 mod shop;

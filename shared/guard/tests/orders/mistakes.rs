@@ -63,7 +63,8 @@ fn hooks(shop: &Shop) -> [Customer; 2] {
 /// Plays the scenario with the naive version. Whatever fails is tried again later, as its people would.
 async fn naive(mistake: Mistake) -> Vec<String> {
     let shop = shop_for(mistake).await;
-    let naive = Naive::new(mistake, shop.backend.clone(), shop.clock.clone());
+    let memory = std::sync::Arc::default();
+    let naive = Naive::new(mistake, shop.backend.clone(), shop.clock.clone(), memory);
     let mut crashes = 0;
     match mistake {
         Mistake::WebhooksOutOfOrder => {

@@ -8,9 +8,9 @@ use http::{Method, Request};
 use ratchet_guard::clock::{Clock as _, ManualClock};
 use serde_json::{Value, json};
 
-use crate::workflow::api::{Api, Door as _};
-use crate::workflow::backend::{Backend, in_process};
-use crate::workflow::shop::{Customer, Order};
+use super::workflow::api::{Api, Door};
+use super::workflow::backend::in_process;
+use super::workflow::shop::{Customer, Order};
 
 /// A mistake of the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,29 +55,38 @@ impl Mistake {
     ];
 }
 
+/// What it writes down: a file of markers or a table of rows, and how often it has tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    pub(crate) markers: Vec<String>,
+    pub(crate) attempts: u64,
+}
+
 /// A call that did not succeed, for whatever reason: the naive version does not ask.
 pub(crate) struct Failed;
 
 pub(crate) struct Naive {
     mistake: Mistake,
-    backend: Arc<Backend>,
+    door: Arc<dyn Door>,
     api: Api,
     clock: Arc<ManualClock>,
-    /// Its file of markers, or its table of rows.
-    markers: Mutex<Vec<String>>,
-    attempts: Mutex<u64>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 impl Naive {
-    pub(crate) fn new(mistake: Mistake, backend: Arc<Backend>, clock: Arc<ManualClock>) -> Self {
-        let api = Api::new(backend.clone(), in_process());
+    pub(crate) fn new(
+        mistake: Mistake,
+        door: Arc<dyn Door>,
+        clock: Arc<ManualClock>,
+        memory: Arc<Mutex<Memory>>,
+    ) -> Self {
+        let api = Api::new(door.clone(), in_process());
         Self {
             mistake,
-            backend,
+            door,
             api,
             clock,
-            markers: Mutex::default(),
-            attempts: Mutex::default(),
+            memory,
         }
     }
 
@@ -124,7 +133,7 @@ impl Naive {
 
     /// Works off every row of its ledger.
     pub(crate) async fn work_off(&self) -> Result<(), Failed> {
-        let rows = std::mem::take(&mut *self.markers.lock().unwrap());
+        let rows = std::mem::take(&mut self.memory.lock().unwrap().markers);
         for id in rows {
             let order = self.api.order(&id).await.map_err(|_| Failed)?;
             self.order(&order).await?;
@@ -190,8 +199,11 @@ impl Naive {
 
     /// Two of the mistakes have a key at all; the others have no key, which is a new one each time to the provider.
     fn key(&self, order: &Order) -> String {
-        let mut attempts = self.attempts.lock().unwrap();
-        *attempts += 1;
+        let attempts = {
+            let mut memory = self.memory.lock().unwrap();
+            memory.attempts += 1;
+            memory.attempts
+        };
         match self.mistake {
             Mistake::TimestampInKey => format!("{}-{}", order.id, self.clock.now_ms()),
             // Its key would do; its mistake is another.
@@ -214,7 +226,7 @@ impl Naive {
             .header("idempotency-key", key)
             .body(Bytes::from(body.to_string()))
             .unwrap();
-        let answer = self.backend.send(request).await.map_err(|_| Failed)?;
+        let answer = self.door.send(request).await.map_err(|_| Failed)?;
         if !answer.status().is_success() {
             return Err(Failed);
         }
@@ -222,10 +234,15 @@ impl Naive {
     }
 
     fn is_marked(&self, what: &str) -> bool {
-        self.markers.lock().unwrap().iter().any(|marked| marked == what)
+        self.memory
+            .lock()
+            .unwrap()
+            .markers
+            .iter()
+            .any(|marked| marked == what)
     }
 
     fn mark(&self, what: &str) {
-        self.markers.lock().unwrap().push(what.to_owned());
+        self.memory.lock().unwrap().markers.push(what.to_owned());
     }
 }
