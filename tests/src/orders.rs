@@ -6,6 +6,7 @@
 mod calls;
 mod check;
 mod life;
+mod likeness;
 mod naive_life;
 mod tally;
 
@@ -175,10 +176,12 @@ impl Shop {
             api: Api::new(door, in_process()),
             accounting_has_keys: !matches!(variant, Variant::Sound(Face::Bare)),
         };
-        let mut mark = Mark::default();
-        mark.host = Host {
-            hooks: 2,
-            ..Host::default()
+        let mark = Mark {
+            host: Host {
+                hooks: 2,
+                ..Host::default()
+            },
+            ..Mark::default()
         };
         let start = Node {
             aws: hub.aws.snapshot()?,

@@ -8,7 +8,6 @@ use super::workflow::doubles::Face;
 use super::workflow::orders::Orders;
 use super::{Host, INVOCATION_MS, Late, Node, START_MS, Shop, Variant, locked};
 use crate::engine::{Invocation, Life, Points, Races, Turns, in_turns};
-use sha2::{Digest as _, Sha256};
 
 /// Between the two webhooks, in ms.
 const SECOND_HOOK_MS: Millis = 5_000;
@@ -73,35 +72,8 @@ impl Life for Shop {
         }
         self.hub.points.violated(found);
     }
-    /// Once all is sealed and nothing is on its way, only the webhooks to come and the numbers of their calls matter.
     fn likeness(&self) -> Option<[u8; 16]> {
-        if matches!(self.variant, Variant::Naive(_)) {
-            return None;
-        }
-        let (hooks, point) = {
-            let inner = self.hub.points.lock();
-            if !inner.at.held.is_empty() || !inner.runs.iter().all(|run| run.waiting.is_none()) {
-                return None;
-            }
-            (inner.at.host.hooks, inner.at.point % 12)
-        };
-        let mut rows = self.hub.rows();
-        rows.sort_by_key(|row| crate::shadow::text(row, "step").to_owned());
-        let mut hasher = Sha256::new();
-        hasher.update(format!("{hooks} {point} {:?}", *self.hub.doubles()));
-        for row in rows {
-            let word = |name: &str| crate::shadow::text(&row, name).to_owned();
-            if word("state") != "sealed" {
-                return None;
-            }
-            hasher.update(format!(
-                "{} {} {}",
-                word("step"),
-                word("external_id"),
-                word("body")
-            ));
-        }
-        hasher.finalize().get(..16)?.try_into().ok()
+        super::likeness::of(self)
     }
 }
 
@@ -188,8 +160,12 @@ impl Shop {
     }
 
     fn next_hook(&self) -> Option<Millis> {
-        let hooks = self.hub.points.lock().at.host.hooks;
-        (hooks > 0).then(|| START_MS + u64::from(HOOKS - hooks) * SECOND_HOOK_MS)
+        self.next_hook_of(&self.hub.points.lock().at.host)
+    }
+
+    /// When the next webhook comes, as the world remembers it.
+    pub(super) fn next_hook_of(&self, host: &Host) -> Option<Millis> {
+        (host.hooks > 0).then(|| START_MS + u64::from(HOOKS - host.hooks) * SECOND_HOOK_MS)
     }
 
     /// The ledger of a person, who meets no fault, from now on.
