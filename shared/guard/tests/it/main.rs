@@ -17,6 +17,7 @@ mod provider;
 mod recover;
 mod resend;
 mod size;
+mod surface;
 mod wire;
 mod world;
 mod writes;
