@@ -2,6 +2,7 @@
 
 mod bans;
 mod events;
+mod orders;
 mod repository;
 mod runbook;
 mod template;

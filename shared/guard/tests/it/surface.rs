@@ -86,7 +86,7 @@ fn is_member(words: &str) -> bool {
 /// The item's text up to its body, on one line.
 fn signature(lines: &[&str], at: usize) -> String {
     let mut text = String::new();
-    for line in &lines[at..] {
+    for line in lines.iter().skip(at) {
         text.push_str(line.trim());
         text.push(' ');
         if line.contains('{') || line.ends_with(';') || (line.ends_with(',') && !text.contains('(')) {
