@@ -15,8 +15,9 @@ use crate::world::World;
 /// One piece of the search, small enough for one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// All schedules of a pattern with up to so many faults of the six families.
-    Faults(Pattern, usize),
+    /// All schedules of a pattern with up to so many faults of the six families, and which part of them: the first
+    /// faults whose points leave the rest when divided by the number of parts.
+    Faults(Pattern, usize, (u32, u32)),
     /// All single faults of every kind, without the grid and with a model that strays.
     Kinds(Pattern),
     /// All orders of two invocations of a stage, with or without one fault, and all zombies.
@@ -61,7 +62,10 @@ impl Task {
     #[must_use]
     pub fn print(&self) -> String {
         match self {
-            Self::Faults(pattern, faults) => format!("faults:{}:{faults}", pattern.as_str()),
+            Self::Faults(pattern, faults, (0, 1)) => format!("faults:{}:{faults}", pattern.as_str()),
+            Self::Faults(pattern, faults, (rest, parts)) => {
+                format!("faults:{}:{faults}:{rest}:{parts}", pattern.as_str())
+            }
             Self::Kinds(pattern) => format!("kinds:{}", pattern.as_str()),
             Self::Weave(stage, faults) => format!("weave:{stage}:{}", u8::from(*faults)),
             Self::Seeds(from, to) => format!("seeds:{from}:{to}"),
@@ -77,7 +81,10 @@ impl Task {
         let parts: Vec<&str> = text.split(':').collect();
         let pattern = |name: &str| Pattern::from_name(name).with_context(|| format!("no pattern `{name}`"));
         Ok(match parts.as_slice() {
-            ["faults", name, faults] => Self::Faults(pattern(name)?, faults.parse()?),
+            ["faults", name, faults] => Self::Faults(pattern(name)?, faults.parse()?, (0, 1)),
+            ["faults", name, faults, rest, parts] => {
+                Self::Faults(pattern(name)?, faults.parse()?, (rest.parse()?, parts.parse()?))
+            }
             ["kinds", name] => Self::Kinds(pattern(name)?),
             ["weave", stage, faults] => Self::Weave(
                 Stage::from_name(stage).with_context(|| format!("no stage `{stage}`"))?,
@@ -97,9 +104,15 @@ impl Task {
     /// When a world itself fails; a broken promise is no error but a finding.
     pub fn run(&self) -> Result<Tally> {
         match self {
-            Self::Faults(pattern, faults) => {
+            Self::Faults(pattern, faults, (rest, parts)) => {
                 let world = World::new(Script::of(*pattern), Variant::Sound)?;
-                let report = Search::new(&world, Menu::Six).run(*faults)?;
+                let search = Search::new(&world, Menu::Six);
+                let search = if *parts > 1 {
+                    search.part(*rest, *parts)
+                } else {
+                    search
+                };
+                let report = search.run(*faults)?;
                 Ok(Tally::of_faults(report, *pattern == Pattern::Once))
             }
             Self::Kinds(pattern) => {
@@ -315,8 +328,8 @@ impl Tally {
     }
 }
 
-/// Each fault fired, each answer of the guard's writes was seen, people and sweeps took part.
-const MUST_HAPPEN: [&str; 22] = [
+/// Each fault fired, each branch of the guard was taken, each probe's answer was seen, people and sweeps took part.
+const MUST_HAPPEN: [&str; 36] = [
     "fault crash-before",
     "fault crash-after",
     "fault refused",
@@ -327,6 +340,18 @@ const MUST_HAPPEN: [&str; 22] = [
     "fault slow",
     "fault slow-applied",
     "fault slow-late",
+    "guard: a resent claim was ours",
+    "guard: a claim met a result",
+    "guard: a claim met a live lease",
+    "guard: a claim met an ended lease",
+    "guard: a resent take-over was ours",
+    "guard: a take-over came too late",
+    "guard: a resent write was ours",
+    "guard: a write was fenced off",
+    "guard: a companion was refused",
+    "probe: found",
+    "probe: nothing there",
+    "probe: refused",
     "write PutItem applied",
     "write PutItem refused",
     "write UpdateItem applied",
@@ -338,5 +363,7 @@ const MUST_HAPPEN: [&str; 22] = [
     "webhook 200 accepted",
     "webhook 200 duplicate",
     "webhook 503 error",
-    "sweep sent again",
+    "sweep sent events again",
+    "sweep sent claims again",
+    "zombie",
 ];

@@ -52,6 +52,6 @@ pub(crate) struct Host {
     pub(crate) acted: bool,
     /// How many sweeps have run since anything else happened.
     pub(crate) sweeps: u32,
-    /// The world's effects when the first life was over.
-    pub(crate) effects_then: Option<usize>,
+    /// What stood when the first life was over: how many effects, and every settled row's state, body and id outside.
+    pub(crate) then: Option<(usize, Shadow)>,
 }

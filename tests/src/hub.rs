@@ -1,6 +1,7 @@
 //! The world's own services behind the points: what they do with a call, and the rules after it.
 
 pub(crate) mod aws;
+mod branches;
 mod provider;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use local::aws::{Aws, Broken, Call, Choke, Next, Reply};
 use local::sandbox::Sandbox;
+use ratchet_guard::clock::Millis;
 use ratchet_providers::transport::{Transport, TransportError};
 
 use crate::engine::{Held, Points};
@@ -24,6 +26,16 @@ pub(crate) struct Hub {
     pub(crate) aws: Aws,
     pub(crate) sandbox: Sandbox,
     pub(crate) variant: Variant,
+    pub(crate) times: Times,
+}
+
+/// How long clients wait and requests live, in ms, as the template says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) aws_timeout_ms: Millis,
+    pub(crate) client_timeout_ms: Millis,
+    pub(crate) model_timeout_ms: Millis,
+    pub(crate) request_life_ms: Millis,
 }
 
 impl std::fmt::Debug for Hub {

@@ -182,7 +182,7 @@ fn host(world: &World) -> Value {
         host.acted,
         host.stage,
         host.sweeps,
-        host.effects_then,
+        host.then.as_ref().map(|(effects, _)| effects),
         host.raced,
         (world.script.pattern == Pattern::Twice || world.script.pattern == Pattern::Again)
             .then_some(&host.sent)

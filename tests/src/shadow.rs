@@ -68,6 +68,18 @@ pub(crate) fn key_of(item: &Value) -> Key {
 }
 
 impl Shadow {
+    /// Decisions that stood then and read differently now.
+    pub(crate) fn changed_since(&self, then: &Self) -> Vec<String> {
+        let settled = then.0.iter().filter(|(_, row)| row.state == "sealed");
+        let same = |before: &Row, now: &Row| {
+            before.state == now.state && before.body == now.body && before.external_id == now.external_id
+        };
+        let changed = settled.filter(|(key, before)| !self.0.get(*key).is_some_and(|now| same(before, now)));
+        changed
+            .map(|((subject, step), _)| format!("{subject}/{step} reads differently after a second run"))
+            .collect()
+    }
+
     /// A row was written: `now` is how it stands, `mine` the fence that the writer carried, if it carried one.
     pub(crate) fn wrote(
         &mut self,

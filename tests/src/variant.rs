@@ -6,6 +6,9 @@
 mod answers;
 mod requests;
 
+pub(crate) use answers::is_list;
+pub(crate) use requests::{is_claim, is_first_claim};
+
 use bytes::Bytes;
 use local::aws::{Call, Next, Reply};
 use local::sandbox::Exchange;

@@ -88,6 +88,7 @@ impl World {
             aws,
             sandbox,
             variant,
+            times: setup::times(&cloud)?,
         });
         let choke: Arc<dyn Choke> = Arc::<Hub>::clone(&hub);
         let link = hub.aws.choked(choke);

@@ -1,11 +1,15 @@
 //! The search from a command line: `sweep ci`, `sweep quick`, `sweep nightly`, `sweep replay ID`.
 
-use std::process::{Child, Command as Process, ExitCode, Stdio};
+use std::process::{Command as Process, ExitCode, Stdio};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 use ratchet_domain::stage::Stage;
 use ratchet_tests::{Pattern, Tally, Task, Variant, orders, replay, shrink};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Searches for a double or a lost effect.
 #[derive(Parser)]
@@ -19,7 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// All singles and pairs, all orders, 2,000 seeds, every broken variant.
+    /// All singles, all pairs of the plain deliveries, all orders, 2,000 seeds, every broken variant.
     Ci,
     /// Singles, some seeds, every broken variant.
     Quick,
@@ -53,7 +57,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Ci => campaign(tasks(2, 2_000), arguments.workers),
-        Command::Quick => campaign(tasks(1, 60), arguments.workers),
+        Command::Quick => campaign(tasks(1, 100), arguments.workers),
         Command::Nightly => campaign(tasks(3, 20_000), arguments.workers),
         Command::Orders { singles } => orders(singles),
         Command::Replay { id } => again(&id),
@@ -65,17 +69,24 @@ fn main() -> Result<ExitCode> {
     }
 }
 
-/// The longest first, so that no process is left alone with one in the end.
-fn tasks(faults: usize, seeds: u64) -> Vec<Task> {
-    let mut tasks: Vec<Task> = Pattern::ALL
-        .into_iter()
-        .rev()
-        .map(|one| Task::Faults(one, faults))
+/// Seeds that one process takes at a time.
+const SEEDS_A_TASK: u64 = 50;
+
+/// Parts into which the longest searches fall, so that no process is left alone with one in the end.
+const PARTS: u32 = 8;
+
+/// The longest first: `most` faults for the plain deliveries, one fewer for the other patterns.
+fn tasks(most: usize, seeds: u64) -> Vec<Task> {
+    let parts = if most > 1 { PARTS } else { 1 };
+    let mut tasks: Vec<Task> = (0..parts)
+        .map(|rest| Task::Faults(Pattern::Once, most, (rest, parts)))
         .collect();
-    tasks.extend(Stage::ALL.into_iter().map(|stage| Task::Weave(stage, faults > 1)));
+    tasks.extend(Stage::ALL.into_iter().map(|stage| Task::Weave(stage, most > 1)));
+    let others = Pattern::ALL.into_iter().filter(|one| *one != Pattern::Once);
+    tasks.extend(others.map(|one| Task::Faults(one, most.saturating_sub(1).max(1), (0, 1))));
     tasks.extend(Pattern::ALL.into_iter().map(Task::Kinds));
-    let part = (seeds / 20).max(1);
-    tasks.extend((0..20).map(|at| Task::Seeds(at * part, (at + 1) * part)));
+    let starts = (0..seeds).step_by(usize::try_from(SEEDS_A_TASK).unwrap_or(1));
+    tasks.extend(starts.map(|from| Task::Seeds(from, (from + SEEDS_A_TASK).min(seeds))));
     tasks.extend(
         Variant::BROKEN
             .into_iter()
@@ -84,48 +95,52 @@ fn tasks(faults: usize, seeds: u64) -> Vec<Task> {
     tasks
 }
 
-/// Runs the tasks in processes, prints what each came to, and the one line in the end.
+/// Runs the tasks in processes, prints what each came to, and the one line in the end. A process has its own allocator
+/// and its own lock on everything, which threads of one would share.
 fn campaign(tasks: Vec<Task>, workers: usize) -> Result<ExitCode> {
+    let waiting = Mutex::new(tasks.into_iter());
+    let whole = Mutex::new(Tally::default());
+    std::thread::scope(|scope| -> Result<()> {
+        let hands: Vec<_> = (0..workers.max(1))
+            .map(|_| scope.spawn(|| work_off(&waiting, &whole)))
+            .collect();
+        for hand in hands {
+            match hand.join() {
+                Ok(done) => done?,
+                Err(_) => bail!("a worker of the search has failed"),
+            }
+        }
+        Ok(())
+    })?;
+    let whole = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(told(&whole, true))
+}
+
+/// Takes task after task, each into a process of its own.
+fn work_off(waiting: &Mutex<std::vec::IntoIter<Task>>, whole: &Mutex<Tally>) -> Result<()> {
     let own = std::env::current_exe().context("the program does not find itself")?;
-    let mut whole = Tally::default();
-    let mut waiting = tasks.into_iter();
-    let mut running: Vec<(String, Child)> = Vec::new();
     loop {
-        while running.len() < workers.max(1) {
-            let Some(task) = waiting.next() else { break };
-            let name = task.print();
-            let child = Process::new(&own)
-                .args(["task", &name])
-                .stdout(Stdio::piped())
-                .spawn()?;
-            running.push((name, child));
-        }
-        if running.is_empty() {
-            break;
-        }
-        // Whichever ends first; waiting for the oldest would leave a core idle.
-        let ended = running
-            .iter_mut()
-            .position(|(_, child)| matches!(child.try_wait(), Ok(Some(_)) | Err(_)));
-        let Some(at) = ended else {
-            std::thread::yield_now();
-            continue;
-        };
-        let (name, child) = running.swap_remove(at);
-        let output = child.wait_with_output()?;
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(task) = next else { return Ok(()) };
+        let name = task.print();
+        let output = Process::new(&own)
+            .args(["task", &name])
+            .stderr(Stdio::inherit())
+            .output()?;
         anyhow::ensure!(output.status.success(), "task `{name}` failed");
         let tally = Tally::parse(String::from_utf8_lossy(&output.stdout).trim())
             .with_context(|| format!("task `{name}` gave no tally"))?;
         println!("{name}: {}", tally.line());
         tally.notes.iter().for_each(|note| println!("  {note}"));
-        whole.add(tally);
+        whole.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
     }
-    Ok(told(&whole, true))
 }
 
 /// Prints what was found and counted; a `whole` search must also have met everything that it is to meet.
 fn told(tally: &Tally, whole: bool) -> ExitCode {
-    tally.notes.iter().for_each(|note| println!("{note}"));
+    if !whole {
+        tally.notes.iter().for_each(|note| println!("{note}"));
+    }
     for finding in tally.findings.iter().take(20) {
         let least = shrink(finding).unwrap_or_else(|_| finding.clone());
         println!(

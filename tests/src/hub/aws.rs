@@ -5,13 +5,12 @@ use ratchet_guard::clock::Millis;
 use serde_json::{Value, json};
 
 use super::Hub;
+use super::branches::branches;
 use crate::engine::{Fault, Outside};
 use crate::host::HeldRequest;
 use crate::invariants::usage;
 use crate::shadow::{self, Row};
-
-/// What the caller waits for an answer, in ms, as the template sets it.
-const AWS_TIMEOUT_MS: u64 = 3_000;
+use crate::variant::is_claim;
 
 /// How long an AWS request may linger at most before it lands, in ms: longer than any lease.
 const LINGER_MS: u64 = 7_200_000;
@@ -58,7 +57,7 @@ impl Outside for AwsCall<'_> {
     }
 
     fn timeout_ms(&self) -> Millis {
-        AWS_TIMEOUT_MS
+        self.hub.times.aws_timeout_ms
     }
 
     fn late(&self, now_ms: Millis, _: Millis) -> (HeldRequest, Millis) {
@@ -81,6 +80,9 @@ impl Hub {
             self.lock()
                 .counters
                 .hit(format!("write {} {outcome}", call.operation));
+            for branch in branches(&call.json(), &reply, self.now_ms()) {
+                self.hit(branch);
+            }
             if reply.status == 200 {
                 self.wrote(run, &call.json());
             }
@@ -123,11 +125,7 @@ impl Hub {
         let named = shadow::key_of(key);
         let found = self.lock().at.host.shadow.wrote(named, now, mine, at_ms);
         self.violated(found);
-        request
-            .get("UpdateExpression")
-            .and_then(Value::as_str)
-            .is_some_and(|text| text.contains("fence = "))
-            && mine.is_none()
+        is_claim(request)
     }
 
     /// What was held back lands right behind another attempt's claim.

@@ -11,13 +11,7 @@ use super::Hub;
 use crate::engine::{Fault, Outside};
 use crate::host::HeldRequest;
 use crate::invariants::effects;
-
-/// How long a provider's request lives after its client gave up, in ms, as the template sets it.
-const REQUEST_LIFE_MAX_MS: u64 = 60_000;
-
-/// What a client waits for an answer, in ms, as the template sets it; a model's client waits longer.
-const CLIENT_TIMEOUT_MS: u64 = 20_000;
-const MODEL_TIMEOUT_MS: u64 = 120_000;
+use crate::variant::is_list;
 
 type Answer = Result<http::Response<Bytes>, TransportError>;
 
@@ -72,15 +66,18 @@ impl Outside for ProviderCall<'_> {
 
     fn timeout_ms(&self) -> Millis {
         if provider_of(&self.request) == Provider::Anthropic {
-            MODEL_TIMEOUT_MS
+            self.hub.times.model_timeout_ms
         } else {
-            CLIENT_TIMEOUT_MS
+            self.hub.times.client_timeout_ms
         }
     }
 
     fn late(&self, _: Millis, end_ms: Millis) -> (HeldRequest, Millis) {
         let request = HeldRequest::Provider(self.request.clone());
-        (request, end_ms + REQUEST_LIFE_MAX_MS - 1_000)
+        (
+            request,
+            end_ms + self.hub.times.request_life_ms.saturating_sub(1_000),
+        )
     }
 }
 
@@ -103,10 +100,30 @@ impl Hub {
             let found = self.sandbox.read(|world| effects(world, &all));
             self.violated(found);
         }
+        if is_list(request) {
+            self.hit(probe_answer(&exchange));
+        }
         if let Exchange::Answered(response) = &exchange {
             self.heard(run, response.body());
         }
         exchange
+    }
+}
+
+/// What a look for an earlier attempt's effect came to.
+fn probe_answer(exchange: &Exchange) -> &'static str {
+    match exchange {
+        Exchange::Answered(answer) if !answer.status().is_success() => "probe: refused",
+        Exchange::Answered(answer) => {
+            let marker = b"ratchet";
+            let found = answer.body().windows(marker.len()).any(|part| part == marker);
+            if found {
+                "probe: found"
+            } else {
+                "probe: nothing there"
+            }
+        }
+        Exchange::Refused | Exchange::Lost => "probe: no answer",
     }
 }
 

@@ -16,7 +16,7 @@ use crate::shadow::number;
 use crate::world::World;
 
 /// Sweeps in a row that may find the same work before it counts as stuck.
-const SWEEPS_MAX: u32 = 24;
+const SWEEPS_MAX: u32 = 8;
 
 impl World {
     /// Runs the scheduled sweep when the index holds work, and moves the clock to the earliest time that a row waits
@@ -92,41 +92,39 @@ impl World {
             return Ok(false);
         }
         let effects = self.hub.sandbox.effects().len();
-        let before = self.hub.lock().at.host.effects_then;
-        match before {
-            None => {
-                let now_ms = self.hub.now_ms();
-                let sent: Vec<(String, String)> = {
-                    let mut inner = self.hub.lock();
-                    inner.at.host.effects_then = Some(effects);
-                    for event in 0..inner.at.host.events.len() {
-                        inner.at.host.deliveries.push(Delivery {
-                            event,
-                            due_ms: now_ms,
-                            tries: 0,
-                        });
-                    }
-                    inner.at.host.sent.iter().cloned().collect()
-                };
-                for (queue, body) in sent {
-                    self.hub.ask_sqs(
-                        "SendMessage",
-                        &json!({ "QueueUrl": Sqs::queue_url(&queue), "MessageBody": body }),
-                    );
-                }
-                self.line_up();
-                Ok(true)
+        let mut inner = self.hub.lock();
+        if let Some((effects_then, rows_then)) = inner.at.host.then.clone() {
+            let mut found = inner.at.host.shadow.changed_since(&rows_then);
+            drop(inner);
+            if effects != effects_then {
+                let detail = format!("{effects} effects after a second run and {effects_then} before");
+                found.push(detail);
             }
-            Some(then) if then != effects => {
-                let detail = format!("{effects} effects after a second run and {then} before");
-                self.hub.violated(vec![Violation {
-                    invariant: DUPLICATE_IS_SAME,
-                    detail,
-                }]);
-                Ok(false)
-            }
-            Some(_) => Ok(false),
+            let invariant = DUPLICATE_IS_SAME;
+            let found = found.into_iter();
+            self.hub
+                .violated(found.map(|detail| Violation { invariant, detail }).collect());
+            return Ok(false);
         }
+        let due_ms = self.hub.now_ms();
+        let host = &mut inner.at.host;
+        host.then = Some((effects, host.shadow.clone()));
+        let events = 0..host.events.len();
+        host.deliveries.extend(events.map(|event| Delivery {
+            event,
+            due_ms,
+            tries: 0,
+        }));
+        let sent: Vec<(String, String)> = host.sent.iter().cloned().collect();
+        drop(inner);
+        for (queue, body) in sent {
+            self.hub.ask_sqs(
+                "SendMessage",
+                &json!({ "QueueUrl": Sqs::queue_url(&queue), "MessageBody": body }),
+            );
+        }
+        self.line_up();
+        Ok(true)
     }
 
     /// What is left in the queues.

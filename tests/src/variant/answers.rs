@@ -29,24 +29,26 @@ fn open_only(request: &Request<Bytes>) -> Request<Bytes> {
     request
 }
 
+/// A list in which an earlier attempt's effect is looked for.
+pub(crate) fn is_list(request: &Request<Bytes>) -> bool {
+    let path = request.uri().path();
+    let ends = [
+        "/pulls",
+        "/issues",
+        "/audits",
+        "/audits.json",
+        "/conversations.history",
+    ];
+    request.method() == http::Method::GET && ends.iter().any(|end| path.ends_with(end))
+}
+
 /// Leaves out of a list what `hide` says.
 fn edited(hub: &Hub, request: &Request<Bytes>, hide: fn(&Value, u64) -> bool) -> Exchange {
     let exchange = hub.sandbox.exchange(request);
-    let path = request.uri().path();
-    let is_list = request.method() == http::Method::GET
-        && [
-            "/pulls",
-            "/issues",
-            "/audits",
-            "/audits.json",
-            "/conversations.history",
-        ]
-        .iter()
-        .any(|end| path.ends_with(end));
     let Exchange::Answered(response) = exchange else {
         return exchange;
     };
-    if !is_list {
+    if !is_list(request) {
         return Exchange::Answered(response);
     }
     let (parts, body) = response.into_parts();

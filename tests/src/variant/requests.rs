@@ -21,22 +21,20 @@ pub(super) fn apply(variant: Variant, hub: &Hub, run: u32, call: &Call, next: &N
         Variant::MarkedBeforeWork => {
             for part in parts(&mut body) {
                 set_value(part, ":claimed", json!({ "S": "sealed" }));
+                if is_first_claim(part) {
+                    set_item(part, "state", json!({ "S": "sealed" }));
+                }
             }
         }
-        Variant::SeenFlag if is_claim(&body) => {
-            put(
-                &mut body,
-                "ConditionExpression",
-                json!("attribute_not_exists(#state)"),
-            );
-            forget_value(&mut body, ":parked");
+        Variant::SeenFlag if is_take_over(&body) => {
+            let never =
+                "fence = :fence AND attempt_id = :seen AND #state = :state AND attribute_not_exists(subject)";
+            put(&mut body, "ConditionExpression", json!(never));
         }
         Variant::ShortLease if is_claim(&body) => {
-            set_value(
-                &mut body,
-                ":lease",
-                json!({ "N": (hub.now_ms() + 1_000).to_string() }),
-            );
+            let soon = json!({ "N": (hub.now_ms() + 1_000).to_string() });
+            set_value(&mut body, ":lease", soon.clone());
+            set_item(&mut body, "lease_until", soon);
         }
         Variant::ConsumedAtTheDoor if body.get("TableName") == Some(&json!("EventsTable")) => {
             let consumed = json!({ "N": hub.now_ms().to_string() });
@@ -112,8 +110,26 @@ fn says(part: &Value, field: &str, words: &str) -> bool {
         .is_some_and(|text| text.contains(words))
 }
 
-fn is_claim(part: &Value) -> bool {
-    says(part, "UpdateExpression", "if_not_exists(fence")
+/// A claim of either kind.
+pub(crate) fn is_claim(part: &Value) -> bool {
+    is_first_claim(part) || is_take_over(part)
+}
+
+/// The claim of work that is new.
+pub(crate) fn is_first_claim(part: &Value) -> bool {
+    part.get("Item")
+        .is_some_and(|item| text(item, "state") == "claimed" && !text(item, "step").is_empty())
+}
+
+fn is_take_over(part: &Value) -> bool {
+    says(part, "UpdateExpression", "fence = fence + :one")
+}
+
+/// Sets an attribute of a whole item, if it has it.
+fn set_item(part: &mut Value, name: &str, value: Value) {
+    if let Some(item) = part.get_mut("Item").filter(|item| item.get(name).is_some()) {
+        put(item, name, value);
+    }
 }
 
 fn unfenced(part: &mut Value) {
@@ -139,6 +155,10 @@ fn other_id(part: &mut Value) {
         .map(|values| text(values, ":attempt").to_owned());
     if let Some(given) = given.filter(|given| !given.is_empty()) {
         set_value(part, ":attempt", json!({ "S": format!("{given}-sent") }));
+    }
+    let given = part.get("Item").map(|item| text(item, "attempt_id").to_owned());
+    if let Some(given) = given.filter(|given| !given.is_empty()) {
+        set_item(part, "attempt_id", json!({ "S": format!("{given}-sent") }));
     }
 }
 
@@ -167,18 +187,21 @@ fn is_total(part: &Value) -> bool {
 }
 
 fn rename_step(part: &mut Value, run: u32) {
-    if let Some(key) = part.get_mut("Key") {
-        let step = text(key, "step").to_owned();
-        if step.starts_with("slack#") {
-            put(key, "step", json!({ "S": format!("{step}#{run}") }));
+    for place in ["Key", "Item"] {
+        if let Some(key) = part.get_mut(place) {
+            let step = text(key, "step").to_owned();
+            if step.starts_with("slack#") {
+                put(key, "step", json!({ "S": format!("{step}#{run}") }));
+            }
         }
     }
 }
 
 /// A score that is on record is asked for again.
 fn forget_score(hub: &Hub, body: &Value) {
-    let Some(key) = body.get("Key") else { return };
-    if text(key, "step").starts_with("extract#") {
+    let Some(item) = body.get("Item") else { return };
+    if text(item, "step").starts_with("extract#") {
+        let key = json!({ "subject": item.get("subject"), "step": item.get("step") });
         hub.ask("DeleteItem", &json!({ "TableName": "LedgerTable", "Key": key }));
     }
 }

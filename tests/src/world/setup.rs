@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use local::aws::Aws;
+use local::cloud::Cloud;
 use local::sandbox::Sandbox;
 use local::sandbox::model::Noise;
 use local::sandbox::model::answers::{self, Answer};
@@ -12,6 +13,7 @@ use local::sandbox::zendesk::NewTicket;
 use ratchet_guard::clock::Millis;
 use serde_json::json;
 
+use crate::hub::Times;
 use crate::script::Script;
 
 /// When every schedule begins: 2026-11-10T10:00:00Z, far from the turn of a month.
@@ -32,6 +34,23 @@ pub(super) fn secrets() -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect()
+}
+
+/// The durations that faults know, from the environment of a function that has all of them.
+pub(super) fn times(cloud: &Cloud) -> Result<Times> {
+    let env = cloud.environment("open-pr")?;
+    let of = |name: &str| -> Result<Millis> {
+        let text = env
+            .get(name)
+            .with_context(|| format!("open-pr has no variable name=`{name}`"))?;
+        Ok(text.parse()?)
+    };
+    Ok(Times {
+        aws_timeout_ms: of("AWS_TIMEOUT_MS")?,
+        client_timeout_ms: of("CLIENT_TIMEOUT_MS")?,
+        model_timeout_ms: of("MODEL_TIMEOUT_MS")?,
+        request_life_ms: of("REQUEST_LIFE_MAX_MS")?,
+    })
 }
 
 /// Puts the org's settings, past everything that could go wrong.
