@@ -1,5 +1,7 @@
 //! The whole search as tasks that processes share, and the counts that prove what was done.
 
+mod control;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
@@ -139,7 +141,7 @@ impl Task {
                 })
             }
             Self::Seeds(from, to) => seeds(*from, *to),
-            Self::Control(variant) => control(*variant),
+            Self::Control(variant) => control::control(*variant),
         }
     }
 }
@@ -157,46 +159,6 @@ fn seeds(from: u64, to: u64) -> Result<Tally> {
             });
         }
     }
-    Ok(tally)
-}
-
-/// Patterns in the order in which a broken variant is likely to show.
-const WHERE_IT_SHOWS: [Pattern; 6] = [
-    Pattern::Once,
-    Pattern::Twice,
-    Pattern::Closed,
-    Pattern::Comment,
-    Pattern::Two,
-    Pattern::Again,
-];
-
-fn control(variant: Variant) -> Result<Tally> {
-    let wanted = Variant::BROKEN
-        .iter()
-        .find(|(one, _)| *one == variant)
-        .map(|(_, names)| *names);
-    let wanted = wanted.context("the sound one is no control")?;
-    let mut tally = Tally {
-        controls: (1, 0),
-        ..Tally::default()
-    };
-    for pattern in WHERE_IT_SHOWS {
-        let world = World::new(Script::of(pattern), variant)?;
-        let report = Search::new(&world, Menu::Six).until(wanted).run(1)?;
-        if let Some(finding) = report.findings.first() {
-            tally.controls.1 = 1;
-            tally.notes.push(format!(
-                "control {} caught by {} at {}",
-                variant.as_str(),
-                finding.violation.invariant,
-                finding.id
-            ));
-            return Ok(tally);
-        }
-    }
-    tally
-        .notes
-        .push(format!("control {} was NOT caught", variant.as_str()));
     Ok(tally)
 }
 
