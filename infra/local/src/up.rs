@@ -29,6 +29,9 @@ use keep::Kept;
 /// How often what is kept in memory is written to the data directory, and the sandbox's webhooks are sent.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How often the sweep runs, in ms. Source: the schedule of `replay` in the template.
+const SWEEP_MS: u64 = 5 * 60_000;
+
 /// What `up` is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -80,6 +83,10 @@ pub async fn run(options: &Options) -> Result<()> {
     )?);
     let (intake, services, providers) = listeners(options.port).await?;
     println!("intake     http://{}/hooks/{org}/zendesk", intake.local_addr()?);
+    println!(
+        "lambda     http://{} (Invoke of replay and reconcile)",
+        intake.local_addr()?
+    );
     println!("aws        http://{} (DynamoDB and SQS)", services.local_addr()?);
     println!(
         "providers  http://{}/zendesk, /github, /slack/api, /anthropic",
@@ -104,13 +111,18 @@ pub async fn run(options: &Options) -> Result<()> {
     kept.write(&sandbox)
 }
 
-/// Writes what is kept, delivers the sandbox's webhooks, and runs the schedule of `replay`.
+/// Writes what is kept, delivers the sandbox's webhooks, and runs the sweep every five minutes, as the template has it.
 async fn ticks(kept: &Kept, sandbox: &Sandbox, process: &Process, org: &str, cloud: &Cloud) -> Result<()> {
     let mut tick = tokio::time::interval(TICK);
     let timeout_ms = cloud.timeout_ms("webhook");
+    let mut swept = SystemClock.now_ms() / SWEEP_MS;
     loop {
         tick.tick().await;
         let now_ms = SystemClock.now_ms();
+        if now_ms / SWEEP_MS > swept {
+            swept = now_ms / SWEEP_MS;
+            front::sweep(process, now_ms, cloud.timeout_ms("replay")).await;
+        }
         let deliveries = sandbox.edit(|outside, _| {
             let events = outside.zendesk.take_events();
             events

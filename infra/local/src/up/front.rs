@@ -1,4 +1,5 @@
-//! The HTTP front: what API Gateway does between a socket and the intake.
+//! The HTTP front: what API Gateway does between a socket and the intake, and Lambda's own door to the functions that an
+//! operator calls.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use aws_lambda_events::event::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpR
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use chrono::DateTime;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -17,6 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use ratchet_guard::clock::{Clock, SystemClock};
 use ratchet_runtime::serve::Function;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -25,6 +28,9 @@ use crate::sandbox::webhook::Delivery;
 
 /// Largest body that reaches a function, in bytes. Source: HTTP API quotas, 10 MB.
 const BODY_BYTES_MAX: usize = 10_000_000;
+
+/// How long an operator's invocation runs at most, in ms. Reason: as long as Lambda lets one.
+const INVOKED_MS: u64 = 15 * 60_000;
 
 /// Answers every connection until the future is dropped.
 pub(super) async fn serve(
@@ -58,6 +64,9 @@ async fn answer(
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
         return Ok(status(413));
     };
+    if let Some(name) = invoked(head.uri.path()) {
+        return Ok(invoke(&process, name, &body.to_bytes()).await);
+    }
     let mut event = ApiGatewayV2httpRequest::default();
     event.raw_path = Some(head.uri.path().to_owned());
     event.raw_query_string = head.uri.query().map(str::to_owned);
@@ -73,6 +82,51 @@ async fn answer(
             status(500)
         }
     })
+}
+
+/// The function that a path of Lambda's `Invoke` names, by its name or its ARN.
+fn invoked(path: &str) -> Option<&str> {
+    path.strip_prefix("/2015-03-31/functions/")?
+        .strip_suffix("/invocations")
+}
+
+/// `Invoke` of `replay` or `reconcile`, as an operator does it: the payload is the event, the answer's body the result.
+async fn invoke(process: &Process, name: &str, payload: &[u8]) -> Response<Full<Bytes>> {
+    let Ok(event) = serde_json::from_slice::<Value>(payload) else {
+        return status(400);
+    };
+    let deadline_ms = SystemClock.now_ms().saturating_add(INVOKED_MS);
+    let functions = process.functions();
+    let answer = if name.ends_with("replay") {
+        let answer = functions.replay.call(event, deadline_ms).await;
+        answer.map(|summary| json!(summary))
+    } else if name.ends_with("reconcile") {
+        let answer = functions.reconcile.call(event, deadline_ms).await;
+        answer.map(|plan| json!(plan))
+    } else {
+        return status(404);
+    };
+    let failed = answer.is_err();
+    let body = answer.unwrap_or_else(|error| json!({ "errorMessage": error.to_string() }));
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    if failed {
+        let handled = http::HeaderValue::from_static("Unhandled");
+        response.headers_mut().insert("x-amz-function-error", handled);
+    }
+    response
+}
+
+/// One tick of the sweep's schedule. One that fails is made good by the next.
+pub(super) async fn sweep(process: &Process, now_ms: u64, timeout_ms: u64) {
+    let at = i64::try_from(now_ms)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis);
+    let time = at.unwrap_or_default().to_rfc3339();
+    let event = json!({ "source": "schedule", "schedule": "sweep", "time": time });
+    let deadline_ms = now_ms.saturating_add(timeout_ms);
+    if let Err(error) = process.functions().replay.call(event, deadline_ms).await {
+        tracing::warn!("sweep failed: {error}");
+    }
 }
 
 /// One delivery of the sandbox's webhook, handed to the intake without a socket.
