@@ -3,8 +3,6 @@
 
 #![expect(
     clippy::wildcard_enum_match_arm,
-    clippy::too_many_lines,
-    clippy::type_complexity,
     clippy::or_fun_call,
     clippy::let_and_return,
     clippy::large_enum_variant,

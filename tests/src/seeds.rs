@@ -98,7 +98,7 @@ impl World {
             chosen.extend(ready.get(dice.place(ready.len())));
         }
         let mut throws = dice.clone();
-        dice.next();
+        dice.throw();
         let mut turns = move |waiting: &[usize]| waiting.get(throws.place(waiting.len())).copied();
         self.deliver_together(&chosen, &mut turns)?;
         Ok(true)

@@ -14,7 +14,7 @@ impl Dice {
     }
 
     /// The next of all numbers.
-    pub fn next(&mut self) -> u64 {
+    pub fn throw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,7 +24,7 @@ impl Dice {
 
     /// Below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
+        self.throw() % end.max(1)
     }
 
     /// A place in a list of this length.
@@ -48,7 +48,7 @@ impl Chance {
             (fault, if on { 1 + dice.below(30) } else { 0 })
         });
         Self {
-            dice: Dice::new(dice.next()),
+            dice: Dice::new(dice.throw()),
             rates,
         }
     }
