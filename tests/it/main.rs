@@ -2,6 +2,7 @@
 
 mod bans;
 mod events;
+mod meter;
 mod orders;
 mod repository;
 mod runbook;

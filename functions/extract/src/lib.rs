@@ -137,6 +137,8 @@ impl QueueStage for Extract {
             Decision::Replay(sealed) => return self.pass(invocation, touched, &asked.content, &sealed).await,
             Decision::Parked(_) => return Ok(()),
         };
+        let settings = asked.connection.settings();
+        let claim = self.own.budget.within(claim, &touched.ticket, settings).await?;
         let (claim, model) = claim.having(asked.connection.model().await).await?;
         let extract_bug = Ask::new(&model, ExtractBug::of(&asked.ticket));
         let acted = claim.act(accept_duplicates(extract_bug, ASKING_TWICE)).await?;

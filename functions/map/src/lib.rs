@@ -104,6 +104,9 @@ impl QueueStage for Map {
             Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
             Decision::Parked(_) => return Ok(()),
         };
+        let settings = asked.connection.settings();
+        // A bug that is billed is delivered: what comes after the gate asks no budget.
+        let claim = self.own.budget.within(claim, &at.ticket, settings).await?;
         let (claim, model) = claim.having(asked.connection.model().await).await?;
         let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug));
         let acted = claim.act(accept_duplicates(rank, ASKING_TWICE)).await?;

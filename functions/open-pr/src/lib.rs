@@ -3,6 +3,7 @@
 //! Two works, one after the other: the patch is memoised first, so that a retry opens the pull request with the same
 //! bytes; then the pull request, which is looked for in every state before one is opened.
 
+mod merged;
 mod patch;
 mod pull;
 mod text;
@@ -11,14 +12,15 @@ use std::collections::BTreeMap;
 
 use ratchet_domain::bug::{Bug, Extraction, Location, Mapping, PinnedTree};
 use ratchet_domain::decision::{Decision as Gated, Gate};
-use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope};
+use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope, PullMerged};
 use ratchet_domain::patch::{Patch, PullRequest};
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::effect::{accept_duplicates, probed};
+use ratchet_guard::intake::Events;
 use ratchet_guard::{Decision, Ledger, OnRecord, Record, Sealed, StageError, State, Work, pass};
 use ratchet_runtime::batch::{Invocation, QueueStage};
-use ratchet_runtime::config::ConfigError;
+use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::connect::{Connection, GithubAccess, ModelAccess};
 use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::guardrails::Guardrails;
@@ -33,6 +35,7 @@ use pull::OpenDraft;
 #[derive(Debug)]
 pub struct OpenPr {
     own: AskingParts,
+    events: Events,
 }
 
 /// What admission found: the billed bug, and this repository's share of it.
@@ -58,9 +61,14 @@ impl OpenPr {
     /// # Errors
     /// [`ConfigError`] with every missing or bad variable.
     pub fn new(deployment: &Deployment) -> Result<Self, ConfigError> {
-        Ok(Self {
-            own: AskingParts::of(deployment, &[Stage::OpenPr, Stage::PublishRca])?,
-        })
+        let queues = [Stage::OpenPr, Stage::PublishRca, Stage::Qualify];
+        let own = AskingParts::of(deployment, &queues);
+        let mut reader = Reader::new(&deployment.env);
+        let events = deployment.events(&mut reader);
+        match (own, reader.done(events)) {
+            (Ok(own), Ok(events)) => Ok(Self { own, events }),
+            (own, events) => Err(ConfigError::of([own.err(), events.err()])),
+        }
     }
 
     /// From the ledger alone, so that a message which is refused here is no child that anybody waits for: whatever
@@ -208,6 +216,9 @@ impl QueueStage for OpenPr {
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
+        if let Body::PullMerged(told) = &envelope.body {
+            return self.merged(invocation, told).await;
+        }
         let Body::OpenPr(at) = &envelope.body else {
             return Ok(());
         };
@@ -224,5 +235,16 @@ impl QueueStage for OpenPr {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The merge is on record, or none of ours: nobody hands it over again.
+    async fn settled(&self, envelope: &Envelope) -> Result<(), StageError> {
+        if let Body::PullMerged(PullMerged {
+            event: Some(event), ..
+        }) = &envelope.body
+        {
+            self.events.consume(event).await?;
+        }
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use ratchet_domain::settings::RcaPublish;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::effect::{accept_duplicates, probed};
-use ratchet_guard::{Decision, Ledger, OnRecord, Park, Sealed, StageError, State, Work, pass};
+use ratchet_guard::{Decision, Ledger, OnRecord, Park, Record, Sealed, StageError, State, Work, pass};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::ConfigError;
 use ratchet_runtime::connect::{Connection, Desk};
@@ -41,6 +41,8 @@ pub(crate) struct Asked {
     pub(crate) bug: Bug,
     pub(crate) mapping: Mapping,
     pub(crate) pulls: Vec<PullRequest>,
+    /// The org publishes on the merge, and one of them is merged.
+    is_merged: bool,
 }
 
 impl PublishRca {
@@ -75,7 +77,17 @@ impl PublishRca {
             });
         }
         let connection = self.own.parts.connector.org(&at.ticket.org, ledger).await?;
+        let mut is_merged = false;
+        if connection.settings().rca.publish == RcaPublish::OnMerge {
+            for repo in &gated.repos {
+                is_merged |= ledger
+                    .sealed(&key_of(&at.ticket, step::merged(repo)))
+                    .await?
+                    .is_some();
+            }
+        }
         Ok(Asked {
+            is_merged,
             connection,
             at: at.clone(),
             bug,
@@ -120,6 +132,7 @@ impl PublishRca {
             public: asked.connection.settings().rca.public,
             stamp: self.stamp(invocation, asked, &desk).await?,
         };
+        self.let_go_on_merge(invocation, asked).await?;
         let work = Work::new(key, asked.at.content.as_str())
             .intending(draft.to_json())
             .driven_by(Stage::PublishRca.as_str(), &invocation.message);
@@ -128,8 +141,12 @@ impl PublishRca {
             Decision::Replay(sealed) => return Ok(sealed),
             Decision::Parked(parked) => return Err(StageError::Parked(parked)),
         };
-        let publish = asked.connection.settings().rca.publish;
-        if publish != RcaPublish::OnPr && !claim.resumed() {
+        let is_due = match asked.connection.settings().rca.publish {
+            RcaPublish::OnPr => true,
+            RcaPublish::OnMerge => asked.is_merged,
+            RcaPublish::OnDeploy | RcaPublish::Manual => false,
+        };
+        if !is_due && !claim.resumed() {
             let park = Park::for_a_person(
                 "awaiting_publication",
                 "the org publishes root causes later than on the pull request",
@@ -140,6 +157,22 @@ impl PublishRca {
         let acted = claim.act(probed(PostComment { desk: &desk, number })).await?;
         let id = acted.receipt().id.clone();
         acted.known_as(id).seal().await
+    }
+
+    /// A comment that waits for the merge is let go when the merge is on record. The merge is recorded before this
+    /// message is sent, so whichever comes first, the later one finds the other.
+    async fn let_go_on_merge(&self, invocation: &Invocation, asked: &Asked) -> Result<(), StageError> {
+        if !asked.is_merged {
+            return Ok(());
+        }
+        let key = key_of(&asked.at.ticket, step::RCA_COMMENT);
+        let row = invocation.ledger.read(&key).await?;
+        let waits =
+            |row: &Record| row.reason.as_deref() == Some("awaiting_publication") && row.resume_at.is_none();
+        if let Some(row) = row.filter(|row| row.state == State::Parked && waits(row)) {
+            invocation.ledger.resume(&row).await?;
+        }
+        Ok(())
     }
 
     /// The ticket's version as it is now: the compare-and-set token of the first attempt. A comment that is on record

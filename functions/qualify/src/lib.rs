@@ -7,6 +7,7 @@
 //! use qualify::meter::Charge; // the meter is private to this crate
 //! ```
 
+mod credit;
 mod gate;
 mod meter;
 
@@ -47,6 +48,16 @@ struct Asked {
     bug: Answered<Bug>,
     mapping: Answered<Mapping>,
     work: Work,
+}
+
+/// What a transaction came to.
+enum Charged {
+    /// Billed now.
+    OnRecord(Sealed),
+    /// Billed before, for another content.
+    Before(Sealed),
+    /// This part of the period has no room under the cap.
+    Full(Box<Acted<Gated>>),
 }
 
 impl Qualify {
@@ -130,37 +141,47 @@ impl Qualify {
                 entry: Some(charge.key().to_owned()),
                 ..gated
             });
-            let companions = self.meter.companions(acted.claim().ledger(), at, &charge)?;
-            match acted.seal_with(companions).await? {
-                Joint::OnRecord(sealed) => {
-                    metric::count(metric::BILLS, "", 1);
-                    return Ok(sealed);
+            for part in charge.parts() {
+                match self.charge_in(acted, at, &charge, part).await? {
+                    Charged::OnRecord(sealed) => {
+                        metric::count(metric::BILLS, "", 1);
+                        return Ok(sealed);
+                    }
+                    Charged::Before(sealed) => return Ok(sealed),
+                    Charged::Full(back) => acted = *back,
                 }
-                Joint::Refused {
-                    acted: back,
-                    companion,
-                    ..
-                } => match Refusal::of(companion) {
-                    Refusal::Cap => acted = *back,
-                    Refusal::BilledBefore => {
-                        return back
-                            .map(|gated| Gated {
-                                gate: Gate::BilledBefore,
-                                entry: None,
-                                ..gated
-                            })
-                            .seal()
-                            .await;
-                    }
-                    Refusal::EntryTaken => {
-                        return Err(StageError::Conflict {
-                            key: back.claim().key().clone(),
-                        });
-                    }
-                },
             }
         }
         Err(StageError::Parked(self.wait_at_cap(acted).await?))
+    }
+
+    /// One transaction: the decision, the flag, the entry and the total of one part of the period.
+    async fn charge_in(
+        &self,
+        acted: Acted<Gated>,
+        at: &BugAt,
+        charge: &Charge,
+        part: u64,
+    ) -> Result<Charged, StageError> {
+        let companions = self.meter.companions(acted.claim().ledger(), at, charge, part)?;
+        let (back, companion) = match acted.seal_with(companions).await? {
+            Joint::OnRecord(sealed) => return Ok(Charged::OnRecord(sealed)),
+            Joint::Refused { acted, companion, .. } => (acted, companion),
+        };
+        match Refusal::of(companion) {
+            Refusal::Cap => Ok(Charged::Full(back)),
+            Refusal::BilledBefore => {
+                let before = back.map(|gated| Gated {
+                    gate: Gate::BilledBefore,
+                    entry: None,
+                    ..gated
+                });
+                Ok(Charged::Before(before.seal().await?))
+            }
+            Refusal::EntryTaken => Err(StageError::Conflict {
+                key: back.claim().key().clone(),
+            }),
+        }
     }
 
     /// The cap is reached: the bug waits, on record, until the cap is raised or the period turns.
@@ -207,6 +228,9 @@ impl QueueStage for Qualify {
     }
 
     async fn handle(&self, invocation: &Invocation, envelope: &Envelope) -> Result<(), StageError> {
+        if let Body::Credit(claim) = &envelope.body {
+            return self.credit(invocation, claim).await;
+        }
         let Body::Qualify(at) = &envelope.body else {
             return Ok(());
         };

@@ -1,12 +1,16 @@
 //! The meter. Nothing outside this crate can name it, and nothing outside this function's role can write what it writes.
 //!
-//! **Shape** in the usage table, partition `<org>#<YYYY-MM>`:
+//! **Shape** in the usage table, partition `<org>#<YYYY-MM>` (and `<org>#<YYYY-MM>+<part>` where charges are spread):
 //! - sort `entry#<bug>`: one charge, with everything that proves it, and `hash` over all of that. **Lifetime**: for ever.
-//! - sort `total`: `mapped_bugs` (N), the number of the partition's entries. **Lifetime**: for ever; it can be rebuilt.
+//! - sort `entry#<bug>#credit`: a charge that was given back, in the period of the claim. **Lifetime**: for ever.
+//! - sort `total`: `mapped_bugs` and `credits` (N), how many of each the partition has. **Lifetime**: for ever; it can be
+//!   rebuilt.
 
+use ratchet_domain::bill::{self, Entry, Field, Flag, Recorded};
 use ratchet_domain::bug::{Bug, Mapping};
+use ratchet_domain::credit::CreditAsked;
 use ratchet_domain::decision::Decision;
-use ratchet_domain::ids::digest_of;
+use ratchet_domain::ids::RepoName;
 use ratchet_domain::message::BugAt;
 use ratchet_domain::period::Period;
 use ratchet_domain::settings::Settings;
@@ -16,38 +20,18 @@ use ratchet_guard::store::Item;
 use ratchet_guard::{Companion, Ledger, StageError};
 use ratchet_runtime::model::Answered;
 use ratchet_runtime::stage::key_of;
-use serde::Serialize;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// One charge, not yet made.
 pub(crate) struct Charge {
-    fields: Vec<(&'static str, Value)>,
+    entry: Entry,
     key: String,
-    partition: String,
+    period: Period,
+    billed_at: Millis,
+    home: u64,
+    spread: u64,
     cap: Option<u64>,
-}
-
-/// A field of an entry.
-#[derive(Clone)]
-enum Value {
-    Text(String),
-    Number(String),
-}
-
-impl Value {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Text(text) | Self::Number(text) => text,
-        }
-    }
-
-    fn attribute(&self) -> AttributeValue {
-        match self {
-            Self::Text(text) => AttributeValue::S(text.clone()),
-            Self::Number(digits) => AttributeValue::N(digits.clone()),
-        }
-    }
 }
 
 impl Charge {
@@ -60,42 +44,46 @@ impl Charge {
         decision: &Decision,
         billed_at: Millis,
     ) -> Self {
-        let period = Period::of(billed_at, &settings.billing.time_zone);
+        let billing = &settings.billing;
+        let period = Period::of(billed_at, &billing.time_zone);
         let bug_id = at.ticket.bug();
-        let key = format!("entry#{bug_id}");
-        let text = |value: &str| Value::Text(value.to_owned());
-        let share = |value: f64| Value::Number(value.to_string());
-        let repos: Vec<&str> = decision
-            .repos
-            .iter()
-            .map(ratchet_domain::ids::RepoName::as_str)
-            .collect();
-        let fields = vec![
-            ("kind", text("mapped_bug")),
-            ("key", text(&key)),
-            ("org", text(at.ticket.org.as_str())),
-            ("period", text(period.as_str())),
-            ("bug", text(bug_id.as_str())),
-            ("ticket", Value::Text(at.ticket.label())),
-            ("content", text(at.content.as_str())),
-            ("extract_model", text(&bug.model)),
-            ("extract_prompt", text(&bug.prompt)),
-            ("map_model", text(&mapping.model)),
-            ("map_prompt", text(&mapping.prompt)),
-            ("ai_confidence", share(decision.ai_confidence)),
-            ("location_confidence", share(decision.location_confidence)),
-            ("ai_threshold", share(decision.ai_threshold)),
-            ("location_threshold", share(decision.location_threshold)),
-            ("candidates_hash", text(&mapping.answer.candidates_hash)),
-            ("repos", Value::Text(repos.join(","))),
-            ("decision", text(decision.gate.as_str())),
-            ("billed_at", Value::Number(billed_at.to_string())),
-        ];
+        let key = bill::charge_key(&bug_id);
+        let repos: Vec<&str> = decision.repos.iter().map(RepoName::as_str).collect();
+        let plan = if billing.is_trial_at(billed_at) {
+            "trial"
+        } else {
+            "paid"
+        };
+        let entry = Entry::new([
+            ("kind", Field::text(bill::Kind::MappedBug.as_str())),
+            ("key", Field::text(&key)),
+            ("org", Field::text(at.ticket.org.as_str())),
+            ("period", Field::text(period.as_str())),
+            ("bug", Field::text(bug_id.as_str())),
+            ("ticket", Field::text(at.ticket.label())),
+            ("content", Field::text(at.content.as_str())),
+            ("extract_model", Field::text(&bug.model)),
+            ("extract_prompt", Field::text(&bug.prompt)),
+            ("map_model", Field::text(&mapping.model)),
+            ("map_prompt", Field::text(&mapping.prompt)),
+            ("ai_confidence", Field::number(decision.ai_confidence)),
+            ("location_confidence", Field::number(decision.location_confidence)),
+            ("ai_threshold", Field::number(decision.ai_threshold)),
+            ("location_threshold", Field::number(decision.location_threshold)),
+            ("candidates_hash", Field::text(&mapping.answer.candidates_hash)),
+            ("repos", Field::text(repos.join(","))),
+            ("decision", Field::text(decision.gate.as_str())),
+            ("plan", Field::text(plan)),
+            ("billed_at", Field::number(billed_at)),
+        ]);
         Self {
-            fields,
+            entry,
             key,
-            partition: format!("{}#{period}", at.ticket.org),
-            cap: settings.billing.mapped_bug_cap,
+            period,
+            billed_at,
+            home: bill::home_part(&bug_id, billing.spread()),
+            spread: billing.spread(),
+            cap: billing.cap_at(billed_at),
         }
     }
 
@@ -104,34 +92,15 @@ impl Charge {
         &self.key
     }
 
-    /// SHA-256 over every field's name and value, in the entry's order.
-    fn hash(&self) -> String {
-        let parts: Vec<&str> = self
-            .fields
-            .iter()
-            .flat_map(|(name, value)| [*name, value.as_str()])
-            .collect();
-        digest_of(&parts)
+    /// The parts that the charge may go to, its own first. With a cap, each part has a share of it and the shares are the
+    /// cap: a bug waits only when every part is full, and no more than the cap is ever charged.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = u64> + use<> {
+        let (home, spread, cap) = (self.home, self.spread, self.cap);
+        let others = (1..spread)
+            .map(move |step| (home + step) % spread)
+            .filter(move |part| cap.is_some_and(|cap| bill::share_of_cap(cap, spread, *part) > 0));
+        std::iter::once(home).chain(others)
     }
-
-    fn item(&self) -> Item {
-        let mut item: Item = self
-            .fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.attribute()))
-            .collect();
-        item.insert("org_period".to_owned(), AttributeValue::S(self.partition.clone()));
-        item.insert("sk".to_owned(), AttributeValue::S(self.key.clone()));
-        item.insert("hash".to_owned(), AttributeValue::S(self.hash()));
-        item
-    }
-}
-
-/// What the bill's row on the ledger says.
-#[derive(Serialize)]
-struct Flag<'a> {
-    org_period: &'a str,
-    entry: &'a str,
 }
 
 /// Which companion of a charge was refused.
@@ -141,7 +110,7 @@ pub(crate) enum Refusal {
     BilledBefore,
     /// The entry is there without the flag: somebody wrote the usage table by hand.
     EntryTaken,
-    /// The period's cap is reached.
+    /// This part of the period has no room under the cap.
     Cap,
 }
 
@@ -173,18 +142,19 @@ impl Meter {
         ledger: &Ledger,
         at: &BugAt,
         charge: &Charge,
+        part: u64,
     ) -> Result<Vec<Companion>, StageError> {
+        let partition = bill::partition(&at.ticket.org, &charge.period, part);
         let flag = Flag {
-            org_period: &charge.partition,
-            entry: &charge.key,
+            org_period: partition.clone(),
+            entry: charge.key.clone(),
+            hash: charge.entry.hash(),
+            billed_at: charge.billed_at,
+            content: at.content.clone(),
         };
-        let total = Item::from([
-            (
-                "org_period".to_owned(),
-                AttributeValue::S(charge.partition.clone()),
-            ),
-            ("sk".to_owned(), AttributeValue::S("total".to_owned())),
-        ]);
+        let room = charge
+            .cap
+            .map(|cap| ("mapped_bugs", bill::share_of_cap(cap, charge.spread, part)));
         Ok(vec![
             Companion::sealed_step(
                 ledger,
@@ -192,13 +162,83 @@ impl Meter {
                 at.content.as_str(),
                 &flag,
             )?,
-            Companion::entry(&self.table, "org_period", charge.item())?,
-            Companion::count(
-                &self.table,
-                total,
-                &[("mapped_bugs", 1)],
-                charge.cap.map(|cap| ("mapped_bugs", cap)),
-            )?,
+            self.entry(&partition, &charge.key, &charge.entry)?,
+            Companion::count(&self.table, total(&partition), &[("mapped_bugs", 1)], room)?,
         ])
     }
+
+    /// The credit flag, the credit's entry and the total: with the claim's own row, the four items of a credit.
+    pub(crate) fn credit(
+        &self,
+        ledger: &Ledger,
+        claim: &CreditAsked,
+        charge: &Flag,
+        settings: &Settings,
+        credited_at: Millis,
+    ) -> Result<(String, Vec<Companion>), StageError> {
+        let billing = &settings.billing;
+        let period = Period::of(credited_at, &billing.time_zone);
+        let bug = claim.ticket.bug();
+        let partition = bill::partition(
+            &claim.ticket.org,
+            &period,
+            bill::home_part(&bug, billing.spread()),
+        );
+        let key = bill::credit_key(&bug);
+        let entry = Entry::new([
+            ("kind", Field::text(bill::Kind::Credit.as_str())),
+            ("key", Field::text(&key)),
+            ("org", Field::text(claim.ticket.org.as_str())),
+            ("period", Field::text(period.as_str())),
+            ("bug", Field::text(bug.as_str())),
+            ("ticket", Field::text(claim.ticket.label())),
+            ("charge", Field::text(&charge.entry)),
+            ("charge_partition", Field::text(&charge.org_period)),
+            ("charge_hash", Field::text(&charge.hash)),
+            ("billed_at", Field::number(charge.billed_at)),
+            ("source", Field::text(claim.source.as_str())),
+            ("by", Field::text(&claim.by)),
+            ("note", Field::text(&claim.note)),
+            ("asked_at", Field::number(claim.asked_at_ms)),
+            ("credited_at", Field::number(credited_at)),
+        ]);
+        let companions = vec![
+            Companion::sealed_step(ledger, &key_of(&claim.ticket, step::CREDIT), &charge.hash, &key)?,
+            self.entry(&partition, &key, &entry)?,
+            Companion::count(&self.table, total(&partition), &[("credits", 1)], None)?,
+        ];
+        Ok((key, companions))
+    }
+
+    fn entry(&self, partition: &str, key: &str, entry: &Entry) -> Result<Companion, StageError> {
+        let row = Recorded {
+            partition: partition.to_owned(),
+            key: key.to_owned(),
+            hash: entry.hash(),
+            entry: entry.clone(),
+        };
+        Ok(Companion::entry(&self.table, "org_period", item(row))?)
+    }
+}
+
+fn total(partition: &str) -> Item {
+    Item::from([
+        ("org_period".to_owned(), AttributeValue::S(partition.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(bill::TOTAL.to_owned())),
+    ])
+}
+
+fn item(row: Recorded) -> Item {
+    let fields = row.entry.fields().iter().map(|(name, value)| {
+        let value = match value {
+            Field::Text(text) => AttributeValue::S(text.clone()),
+            Field::Number(digits) => AttributeValue::N(digits.clone()),
+        };
+        (name.clone(), value)
+    });
+    let mut item: Item = fields.collect();
+    item.insert("org_period".to_owned(), AttributeValue::S(row.partition));
+    item.insert("sk".to_owned(), AttributeValue::S(row.key));
+    item.insert("hash".to_owned(), AttributeValue::S(row.hash));
+    item
 }

@@ -36,7 +36,7 @@ use request::{Request, Source};
 use verify::{Signed, verify};
 
 /// The stages that a webhook may start.
-const STARTS: [Stage; 1] = [Stage::Extract];
+const STARTS: [Stage; 2] = [Stage::Extract, Stage::OpenPr];
 
 /// The part of an invocation's time that is kept for the answer itself, and once more for giving the duty back.
 const RESERVE_PART: u64 = 8;
@@ -57,7 +57,7 @@ struct Admitted {
 }
 
 impl Webhook {
-    /// Reads `EVENTS_TABLE`, `SETTINGS_TABLE`, `EXTRACT_QUEUE_URL`, `HAND_OVER_MS`, `EVENT_TTL_SECONDS`,
+    /// Reads `EVENTS_TABLE`, `SETTINGS_TABLE`, `EXTRACT_QUEUE_URL`, `OPEN_PR_QUEUE_URL`, `HAND_OVER_MS`, `EVENT_TTL_SECONDS`,
     /// `REDELIVERY_HORIZON_SECONDS` and `SETTINGS_CACHE_SECONDS`.
     ///
     /// # Errors

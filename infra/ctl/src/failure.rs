@@ -58,6 +58,17 @@ pub enum Failure {
     /// A row does not hold what it should.
     #[error("row does not read: {0}")]
     Row(String),
+    /// What is on record does not agree with itself: the first difference.
+    #[error("{0}")]
+    Differs(String),
+    /// It ended in the middle; what came before is good and is printed.
+    #[error("{what}")]
+    Stopped {
+        /// What was written before.
+        stdout: String,
+        /// Why it ended.
+        what: String,
+    },
 }
 
 impl Failure {
@@ -94,7 +105,9 @@ impl Failure {
             Self::Invalid { .. } | Self::Environment(_) => Exit::Invalid,
             Self::NotFound(_) => Exit::NotFound,
             Self::Refused(_) => Exit::Refused,
-            Self::Aws { .. } | Self::Ledger(_) | Self::Row(_) => Exit::Failed,
+            Self::Aws { .. } | Self::Ledger(_) | Self::Row(_) | Self::Differs(_) | Self::Stopped { .. } => {
+                Exit::Failed
+            }
         }
     }
 
@@ -108,8 +121,19 @@ impl Failure {
             | Self::Refused(_)
             | Self::Aws { .. }
             | Self::Ledger(_)
-            | Self::Row(_) => &[],
+            | Self::Row(_)
+            | Self::Differs(_)
+            | Self::Stopped { .. } => &[],
         }
+    }
+
+    /// What goes to standard output all the same; nothing for most.
+    #[must_use]
+    pub fn stdout(&self) -> &str {
+        if let Self::Stopped { stdout, .. } = self {
+            return stdout;
+        }
+        ""
     }
 
     /// For programs. **Shape**: `{"error":{"code","message","problems"}}`.

@@ -67,17 +67,11 @@ fn unreached(settings: &Settings, warn: &mut impl FnMut(&str, &str)) {
         Some(ModelKind::Anthropic | ModelKind::OpenAi) | None => {}
     }
     match settings.rca.publish {
-        RcaPublish::OnMerge | RcaPublish::OnDeploy => warn(
+        RcaPublish::OnDeploy => warn(
             "rca.publish",
-            "this build does not see merges and deploys: root causes wait for a person",
+            "this build does not see deploys: root causes wait for a person",
         ),
-        RcaPublish::OnPr | RcaPublish::Manual => {}
-    }
-    if settings.billing.token_cap.is_some() {
-        warn(
-            "billing.token_cap",
-            "this build counts tokens and does not cap them",
-        );
+        RcaPublish::OnPr | RcaPublish::OnMerge | RcaPublish::Manual => {}
     }
 }
 

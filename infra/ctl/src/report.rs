@@ -62,7 +62,7 @@ impl Answer {
             stderr.push_str(&format!("  {problem}\n"));
         }
         Self {
-            stdout: String::new(),
+            stdout: line(failure.stdout()),
             stderr,
             exit,
         }

@@ -164,6 +164,8 @@ pub struct Functions {
     pub replay: replay::Replay,
     /// The comparison with the outside world: called by schedules and operators.
     pub reconcile: reconcile::Reconcile,
+    /// The sealer of bills: called by its schedule.
+    pub seal_bills: seal_bills::SealBills,
 }
 
 impl Functions {
@@ -190,6 +192,7 @@ impl Functions {
             notify: made(&deployment, "notify", notify::Notify::new)?,
             replay: made(&deployment, "replay", replay::Replay::new)?,
             reconcile: made(&deployment, "reconcile", reconcile::Reconcile::new)?,
+            seal_bills: made(&deployment, "seal-bills", seal_bills::SealBills::new)?,
         })
     }
 

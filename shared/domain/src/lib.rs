@@ -4,11 +4,14 @@
 //! input make equal.
 //! A name that is not here is not part of what the stages say to each other.
 
+pub mod bill;
 pub mod bug;
+pub mod credit;
 pub mod decision;
 pub mod edits;
 pub mod ids;
 pub mod limits;
+pub mod merkle;
 pub mod message;
 pub mod park;
 pub mod patch;

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::credit::CreditAsked;
 use crate::ids::{ContentHash, RepoName, TicketRef};
 use crate::stage::Stage;
 
@@ -37,7 +38,7 @@ pub enum MessageError {
     },
 }
 
-/// The body of a message; the variant is the stage that reads it.
+/// The body of a message; the variant says which stage reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Body {
@@ -55,6 +56,10 @@ pub enum Body {
     PublishRca(BugAt),
     /// The comment is out: Slack and tracker.
     Notify(BugAt),
+    /// A pull request of ours was merged: compare it with the mapping.
+    PullMerged(PullMerged),
+    /// Somebody claims that the bug was mapped wrongly.
+    Credit(CreditAsked),
 }
 
 impl Body {
@@ -64,9 +69,9 @@ impl Body {
         match self {
             Self::Extract(_) => Stage::Extract,
             Self::Map(_) => Stage::Map,
-            Self::Qualify(_) => Stage::Qualify,
+            Self::Qualify(_) | Self::Credit(_) => Stage::Qualify,
             Self::FanOut(_) => Stage::FanOut,
-            Self::OpenPr(_) => Stage::OpenPr,
+            Self::OpenPr(_) | Self::PullMerged(_) => Stage::OpenPr,
             Self::PublishRca(_) => Stage::PublishRca,
             Self::Notify(_) => Stage::Notify,
         }
@@ -83,6 +88,8 @@ impl Body {
             | Self::PublishRca(at)
             | Self::Notify(at) => &at.ticket,
             Self::OpenPr(at) => &at.ticket,
+            Self::PullMerged(merged) => &merged.ticket,
+            Self::Credit(claim) => &claim.ticket,
         }
     }
 }
@@ -115,6 +122,20 @@ pub struct BugInRepo {
     pub content: ContentHash,
     /// The repository.
     pub repo: RepoName,
+}
+
+/// A webhook said that a pull request of ours was merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullMerged {
+    /// The ticket that reports the bug.
+    pub ticket: TicketRef,
+    /// The repository.
+    pub repo: RepoName,
+    /// The pull request's number there.
+    pub number: u64,
+    /// Key of the event's row in the events table, to mark it as consumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
 }
 
 /// Version, trace and body: what an SQS message body holds.

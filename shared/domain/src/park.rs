@@ -60,6 +60,8 @@ reasons! {
     AwaitingPublication = "awaiting_publication", Decision;
     /// The period's cap of mapped bugs is reached; it waits for a higher cap or the next period.
     Capped = "capped", Time;
+    /// The period's cap of model tokens is reached; it waits for a higher cap or the next period.
+    TokenCapped = "token_capped", Time;
     /// It was done, and a person asked for its effect once more: the next attempt asks the provider and makes what is gone.
     Refired = "refired", Time;
     /// The org's outside effects are off: it is planned, and made once they are on again.

@@ -46,6 +46,17 @@ pub struct PullRequest {
     pub head: String,
 }
 
+/// The sealed result of the `merged` step: a pull request of ours that somebody merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// The repository.
+    pub repo: RepoName,
+    /// Its number there.
+    pub number: u64,
+    /// It touched a file that the mapping names.
+    pub touched_mapped: bool,
+}
+
 /// The sealed result of the `rca` step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootCause {

@@ -6,6 +6,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+/// A time (ms since the Unix epoch) as `2026-11-01T09:30:00Z`, in whole seconds.
+#[must_use]
+pub fn instant(at_ms: u64) -> String {
+    let at = i64::try_from(at_ms / 1000)
+        .ok()
+        .and_then(|at_s| Timestamp::from_second(at_s).ok())
+        .unwrap_or_default();
+    at.to_string()
+}
+
 /// A time zone of the IANA database; UTC unless said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
@@ -15,6 +25,16 @@ impl Zone {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         TimeZone::get(name).ok().map(Self)
+    }
+}
+
+impl Zone {
+    /// When a calendar day, as `2026-11-30`, begins there, in ms since the Unix epoch.
+    #[must_use]
+    pub fn start_of_day(&self, day: &str) -> Option<u64> {
+        let day: jiff::civil::Date = day.parse().ok()?;
+        let start = day.to_zoned(self.0.clone()).ok()?;
+        u64::try_from(start.timestamp().as_millisecond()).ok()
     }
 }
 
@@ -56,11 +76,26 @@ impl Period {
         &self.0
     }
 
+    /// The month before it.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        let (year, month) = self.year_and_month();
+        if month == 1 {
+            Self(format!("{:04}-12", year.saturating_sub(1)))
+        } else {
+            Self(format!("{year:04}-{:02}", month - 1))
+        }
+    }
+
+    fn year_and_month(&self) -> (u32, u32) {
+        let (year, month) = self.0.split_once('-').unwrap_or(("1970", "01"));
+        (year.parse().unwrap_or(1970), month.parse().unwrap_or(1))
+    }
+
     /// The month after it.
     #[must_use]
     pub fn next(&self) -> Self {
-        let (year, month) = self.0.split_once('-').unwrap_or(("1970", "01"));
-        let (year, month): (u32, u32) = (year.parse().unwrap_or(1970), month.parse().unwrap_or(1));
+        let (year, month) = self.year_and_month();
         if month == 12 {
             Self(format!("{:04}-01", year + 1))
         } else {
@@ -92,11 +127,24 @@ mod tests {
     }
 
     #[test]
+    fn a_day_begins_at_the_zones_own_midnight() {
+        let start = |name, day| Zone::named(name).and_then(|zone| zone.start_of_day(day));
+        assert_eq!(start("UTC", "2026-11-01"), Some(1_793_491_200_000));
+        assert_eq!(start("Europe/Berlin", "2026-11-01"), Some(1_793_487_600_000));
+        assert_eq!(start("UTC", "2026-11-31"), None);
+        assert_eq!(start("UTC", "soon"), None);
+    }
+
+    #[test]
     fn december_is_followed_by_january() {
         assert_eq!(
             Period::parse("2026-12").map(|period| period.next()),
             Period::parse("2027-01")
         );
+        for month in ["2026-01", "2026-12", "2027-01"] {
+            let period = Period::parse(month).unwrap();
+            assert_eq!(period.next().before(), period);
+        }
         assert!(Period::parse("2026-13").is_none());
         assert!(Period::parse("26-1").is_none());
     }

@@ -79,6 +79,55 @@ pub struct Billing {
     pub time_zone: Zone,
     /// Most tokens (input and output) that a period may spend on models; none is no cap.
     pub token_cap: Option<u64>,
+    /// A time in which less is charged at most.
+    pub trial: Option<Trial>,
+    /// Partitions that a period's charges are spread over, less one: 0 keeps them in one, which takes about 50 charges
+    /// a second. See [`Billing::spread`].
+    pub more_partitions: u64,
+}
+
+/// A trial: until it ends, a period charges no more than its own limit, and its charges say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// When it ends: the beginning of a day in the org's time zone, in ms.
+    pub ends_at: u64,
+    /// Most mapped bugs that a period of the trial may charge.
+    pub mapped_bug_cap: u64,
+}
+
+impl Billing {
+    /// Over how many partitions a period's charges are spread: 1 to [`crate::bill::SPREAD_MAX`].
+    #[must_use]
+    pub fn spread(&self) -> u64 {
+        self.more_partitions.saturating_add(1)
+    }
+
+    /// Whether that time belongs to the trial.
+    #[must_use]
+    pub fn is_trial_at(&self, at_ms: u64) -> bool {
+        self.trial.is_some_and(|trial| at_ms < trial.ends_at)
+    }
+
+    /// The hard cap that is in force at that time, the trial's included.
+    #[must_use]
+    pub fn cap_at(&self, at_ms: u64) -> Option<u64> {
+        let trial = self.trial.filter(|trial| at_ms < trial.ends_at);
+        let caps = [self.mapped_bug_cap, trial.map(|trial| trial.mapped_bug_cap)];
+        caps.into_iter().flatten().min()
+    }
+}
+
+/// What a million tokens cost, in millionths of a dollar: one token then costs as many millionths of a millionth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Price {
+    /// Tokens read.
+    pub input: u64,
+    /// Tokens written, reasoning included.
+    pub output: u64,
+    /// Tokens read from the provider's cache.
+    pub cache_read: u64,
+    /// Tokens written to the provider's cache.
+    pub cache_write: u64,
 }
 
 /// How to reach Zendesk.
@@ -160,6 +209,8 @@ pub struct Model {
     pub api_key: Option<SecretRef>,
     /// The model's name or id.
     pub name: String,
+    /// What its tokens cost; none leaves its usage without a price.
+    pub price: Option<Price>,
 }
 
 /// Where to say it in Slack.
@@ -336,9 +387,12 @@ mod tests {
         document["thresholds"]["ai_confidence"] = json!(1.5);
         document["billing"]["mapped_bug_cap"] = json!(-1);
         document["billing"]["time_zone"] = json!("Mars/Olympus");
+        document["billing"]["partitions"] = json!(65);
+        document["billing"]["trial"] = json!({ "ends": "2026-13-01", "mapped_bug_cap": 0.5 });
         document["zendesk"]["api_token"] = json!("hunter2");
         document["github"]["repos"] = json!(["acme/shop", "nonsense"]);
         document["model"]["provider"] = json!("oracle");
+        document["model"]["price"] = json!({ "input": -3, "output": 15.0000001 });
         document["rca"]["visibilty"] = json!("public");
         document["slack"]["api_url"] = json!("ftp://slack.com");
         let paths: Vec<String> = Settings::parse(&document)
@@ -352,13 +406,42 @@ mod tests {
                 "thresholds.ai_confidence",
                 "billing.mapped_bug_cap",
                 "billing.time_zone",
+                "billing.partitions",
+                "billing.trial.ends",
+                "billing.trial.mapped_bug_cap",
                 "zendesk.api_token",
                 "github.repos[1]",
                 "model.provider",
+                "model.price.input",
+                "model.price.output",
                 "slack.api_url",
                 "rca.visibilty"
             ]
         );
+    }
+
+    #[test]
+    fn a_trial_lowers_the_cap_until_its_day_begins_in_the_orgs_zone() {
+        let mut document = full();
+        document["billing"] = json!({
+            "mapped_bug_cap": 50, "time_zone": "Europe/Berlin",
+            "trial": { "ends": "2026-11-01", "mapped_bug_cap": 5 },
+        });
+        let billing = Settings::parse(&document).unwrap().billing;
+        let ends_at = 1_793_487_600_000;
+        assert_eq!(billing.cap_at(ends_at - 1), Some(5));
+        assert_eq!(billing.cap_at(ends_at), Some(50));
+        assert!(billing.is_trial_at(ends_at - 1) && !billing.is_trial_at(ends_at));
+        assert_eq!(billing.spread(), 1);
+    }
+
+    #[test]
+    fn prices_are_exact_to_a_millionth_of_a_dollar() {
+        let mut document = full();
+        document["model"]["price"] = json!({ "input": 3, "output": 15.5, "cache_read": 0.30 });
+        let price = Settings::parse(&document).unwrap().model.unwrap().price.unwrap();
+        assert_eq!((price.input, price.output), (3_000_000, 15_500_000));
+        assert_eq!((price.cache_read, price.cache_write), (300_000, 0));
     }
 
     #[test]

@@ -24,8 +24,19 @@ pub fn qualify(content: &ContentHash) -> String {
 }
 
 /// The billable flag of the bug: written once by the charge's transaction, whatever contents qualify later.
-/// Lifetime: for ever. Value: the usage entry's key.
+/// Lifetime: for ever. Value: [`crate::bill::Flag`].
 pub const BILL: &str = "bill";
+
+/// The credit flag of the bug: written once by the credit's transaction, whatever claims follow.
+/// Lifetime: for ever. Value: the credit entry's key.
+pub const CREDIT: &str = "credit";
+
+/// One claim that the bug was mapped wrongly, by its id.
+/// Lifetime: for ever. Value: [`crate::credit::Judged`].
+#[must_use]
+pub fn credit_claim(id: &str) -> String {
+    format!("credit-claim#{id}")
+}
 
 /// The list of repositories that get a pull request.
 /// Lifetime: for ever. Value: the repositories.
@@ -43,6 +54,13 @@ pub fn patch(repo: &RepoName) -> String {
 #[must_use]
 pub fn pr(repo: &RepoName) -> String {
     format!("pr#{repo}")
+}
+
+/// The merge of one repository's pull request.
+/// Lifetime: for ever. Value: [`crate::patch::Merged`].
+#[must_use]
+pub fn merged(repo: &RepoName) -> String {
+    format!("merged#{repo}")
 }
 
 /// The memoised root-cause document.

@@ -23,3 +23,4 @@ pub mod stage;
 pub mod telemetry;
 pub mod tokens;
 pub mod trace;
+pub mod usage;

@@ -167,15 +167,13 @@ pub async fn settle<T: Serialize>(
 ) -> Result<Sealed, StageError> {
     let (spent, model) = acted.receipt().spent();
     metric::count(metric::MODEL_TOKENS, model, spent.input + spent.output);
-    let claim = acted.claim();
-    let zone = &settings.billing.time_zone;
-    let entry = tokens.entry(ticket, zone, claim, model, spent)?;
+    let entries = tokens.entries(ticket, settings, acted.claim(), model, spent)?;
     let problem = match acted.receipt() {
         Asked::Answered(_) => None,
         Asked::Unreadable { problem, .. } => Some(problem.clone()),
     };
     let Some(problem) = problem else {
-        return match acted.seal_with(vec![entry]).await? {
+        return match acted.seal_with(entries).await? {
             Joint::OnRecord(sealed) => Ok(sealed),
             Joint::Refused { acted, .. } => Err(StageError::Conflict {
                 key: acted.claim().key().clone(),
@@ -183,7 +181,7 @@ pub async fn settle<T: Serialize>(
         };
     };
     let park = Park::for_a_person("model_answer_unreadable", problem);
-    match acted.park_with(park, vec![entry]).await? {
+    match acted.park_with(park, entries).await? {
         Joint::OnRecord(parked) => Err(StageError::Parked(parked)),
         Joint::Refused { acted, .. } => Err(StageError::Conflict {
             key: acted.claim().key().clone(),

@@ -9,7 +9,7 @@ use crate::connect::Connector;
 use crate::deployment::Deployment;
 use crate::guardrails::Guardrails;
 use crate::queues::Queues;
-use crate::tokens::TokenMeter;
+use crate::tokens::{Budget, TokenMeter};
 
 /// The parts of a stage that calls providers.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct AskingParts {
     pub parts: Parts,
     /// Where its tokens are counted.
     pub tokens: TokenMeter,
+    /// What is left of the org's tokens.
+    pub budget: Budget,
 }
 
 impl AskingParts {
@@ -56,8 +58,14 @@ impl AskingParts {
         let mut reader = Reader::new(&deployment.env);
         let mut parts = Parts::read(deployment, &mut reader, queues);
         parts.connector = parts.connector.asking(&mut reader);
-        let tokens = TokenMeter::new(reader.text("USAGE_TABLE"));
-        reader.done(Self { parts, tokens })
+        let table = reader.text("USAGE_TABLE");
+        let budget = Budget::new(deployment.dynamo.clone(), table.clone());
+        let tokens = TokenMeter::new(table);
+        reader.done(Self {
+            parts,
+            tokens,
+            budget,
+        })
     }
 }
 

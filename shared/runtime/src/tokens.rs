@@ -1,16 +1,23 @@
 //! Token usage: one entry a sealed model step, in the transaction that seals it.
 //!
 //! **Shape** in the usage table: partition `tokens#<org>#<YYYY-MM>`, sort `call#<subject>#<step>#<fence>` with the fence of
-//! the claim that settled (a second one only where a person ran a parked step again); attributes `org`, `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N).
-//! **Lifetime**: for ever. Retries cannot count twice: the entry lands with the seal or not at all.
+//! the claim that settled (a second one only where a person ran a parked step again); attributes `org`, `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N);
+//! where the settings have a price, `price_input`, `price_output`, `price_cache_read`, `price_cache_write` and `cost` (N), all
+//! in millionths of a millionth of a dollar; `lost_attempts` (N): earlier attempts that may have been paid for and left no
+//! answer. Sort `total`: `input`, `output` and `calls` (N) of the partition, for the cap. **Lifetime**: for ever.
+//! Retries cannot count twice: the entry lands with the seal or not at all.
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::bill;
 use ratchet_domain::ids::TicketRef;
-use ratchet_domain::period::{Period, Zone};
+use ratchet_domain::period::Period;
+use ratchet_domain::settings::{Price, Settings};
 use ratchet_guard::store::{Item, StoreError};
-use ratchet_guard::{Claim, Companion};
+use ratchet_guard::{Claim, Companion, Park, StageError};
 use serde::{Deserialize, Serialize};
 
 /// What a step spent on a model, summed over the calls of its sealed attempt.
@@ -43,6 +50,21 @@ impl Spent {
             calls: self.calls.saturating_add(other.calls),
         }
     }
+
+    /// What it costs, in millionths of a millionth of a dollar; exact. Reasoning is part of the output.
+    #[must_use]
+    pub fn cost(self, price: Price) -> u128 {
+        let parts = [
+            (self.input, price.input),
+            (self.output, price.output),
+            (self.cache_read, price.cache_read),
+            (self.cache_write, price.cache_write),
+        ];
+        parts
+            .into_iter()
+            .map(|(tokens, price)| u128::from(tokens) * u128::from(price))
+            .fold(0, u128::saturating_add)
+    }
 }
 
 /// Where token usage is counted.
@@ -64,27 +86,28 @@ impl TokenMeter {
         format!("tokens#{org}#{period}")
     }
 
-    /// The entry of a step, to be written with its seal. The period is that of the step's first claim.
+    /// The entry of a step and its share of the total, to be written with its seal. The period is that of the step's first
+    /// claim.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot be built.
-    pub fn entry(
+    /// [`StoreError`] when they cannot be built.
+    pub fn entries(
         &self,
         ticket: &TicketRef,
-        zone: &Zone,
+        settings: &Settings,
         claim: &Claim,
         model: &str,
         spent: Spent,
-    ) -> Result<Companion, StoreError> {
+    ) -> Result<Vec<Companion>, StoreError> {
         let (key, fence, claimed_at) = (claim.key(), claim.fence(), claim.first_claimed_at());
-        let period = Period::of(claimed_at, zone);
+        let period = Period::of(claimed_at, &settings.billing.time_zone);
+        let partition = Self::partition(ticket.org.as_str(), &period);
+        // An attempt before this one may have asked and died with the answer.
+        let lost = if claim.may_have_sent() { fence - 1 } else { 0 };
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let number = |value: u64| AttributeValue::N(value.to_string());
-        let item = Item::from([
-            (
-                "org_period".to_owned(),
-                AttributeValue::S(Self::partition(ticket.org.as_str(), &period)),
-            ),
+        let mut item = Item::from([
+            ("org_period".to_owned(), text(&partition)),
             (
                 "sk".to_owned(),
                 AttributeValue::S(format!("call#{}#{}#{fence}", key.subject(), key.step())),
@@ -100,7 +123,108 @@ impl TokenMeter {
             ("reasoning".to_owned(), number(spent.reasoning)),
             ("calls".to_owned(), number(spent.calls)),
             ("at_ms".to_owned(), number(claimed_at)),
+            ("lost_attempts".to_owned(), number(lost)),
         ]);
-        Companion::entry(&self.table, "org_period", item)
+        if let Some(price) = settings.model.as_ref().and_then(|model| model.price) {
+            let cost = spent.cost(price).to_string();
+            item.insert("cost".to_owned(), AttributeValue::N(cost));
+            for (name, price) in [
+                ("price_input", price.input),
+                ("price_output", price.output),
+                ("price_cache_read", price.cache_read),
+                ("price_cache_write", price.cache_write),
+            ] {
+                item.insert(name.to_owned(), number(price));
+            }
+        }
+        let sums = [
+            ("input", spent.input),
+            ("output", spent.output),
+            ("calls", spent.calls),
+        ];
+        Ok(vec![
+            Companion::entry(&self.table, "org_period", item)?,
+            Companion::count(&self.table, total(&partition), &sums, None)?,
+        ])
+    }
+}
+
+fn total(partition: &str) -> Item {
+    Item::from([
+        ("org_period".to_owned(), AttributeValue::S(partition.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(bill::TOTAL.to_owned())),
+    ])
+}
+
+/// What is left of a period's tokens, asked before a model is.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    client: Client,
+    table: Arc<str>,
+}
+
+impl Budget {
+    /// Reads `table`, the usage table.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+        }
+    }
+
+    /// The claim back, unless the org's period has spent its cap of tokens: then the work waits, on record, and is looked at
+    /// again after the longest backoff, until the cap is raised or the period turns. An org without a cap costs no read.
+    ///
+    /// The slack: what is being asked while the cap is reached is still counted, so a period may end over its cap by as many
+    /// answers as there are model steps at once.
+    ///
+    /// # Errors
+    /// [`StageError::Parked`]; or [`StageError::Retry`] when the table does not answer.
+    pub async fn within(
+        &self,
+        claim: Claim,
+        ticket: &TicketRef,
+        settings: &Settings,
+    ) -> Result<Claim, StageError> {
+        let Some(cap) = settings.billing.token_cap else {
+            return Ok(claim);
+        };
+        let period = Period::of(claim.now_ms(), &settings.billing.time_zone);
+        let partition = TokenMeter::partition(ticket.org.as_str(), &period);
+        let (claim, spent) = claim.having(self.spent(&partition).await).await?;
+        if spent < cap {
+            return Ok(claim);
+        }
+        let again_at = claim
+            .now_ms()
+            .saturating_add(claim.ledger().timing().backoff_ms_max);
+        let park = Park::until(
+            "token_capped",
+            "the period's cap of model tokens is reached",
+            again_at,
+        );
+        Err(StageError::Parked(claim.park(park).await?))
+    }
+
+    async fn spent(&self, partition: &str) -> Result<u64, StageError> {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(total(partition)))
+            .consistent_read(true)
+            .send()
+            .await;
+        let row = read.map_err(|error| StageError::NotRead {
+            why: format!("usage: {}", error.code().unwrap_or("NoAnswer")),
+            retry_after_ms: None,
+        })?;
+        let row = row.item.unwrap_or_default();
+        let number = |name: &str| {
+            let digits = row.get(name).and_then(|value| value.as_n().ok());
+            digits.and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0)
+        };
+        Ok(number("input").saturating_add(number("output")))
     }
 }

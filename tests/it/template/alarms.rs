@@ -172,6 +172,7 @@ fn healing_runs_on_a_schedule_that_names_its_tick() -> Result<()> {
         ("replay", "Sweep", "sweep"),
         ("replay", "Resume", "resume"),
         ("reconcile", "Hourly", "reconcile"),
+        ("seal-bills", "Hourly", "seal-bills"),
     ] {
         let event = cloud
             .function(binary)?

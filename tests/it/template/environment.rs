@@ -48,6 +48,7 @@ fn start(binary: &str, env: &BTreeMap<String, String>) -> Option<Result<(), Conf
         "notify" => notify::Notify::new(&deployment).map(drop),
         "replay" => replay::Replay::new(&deployment).map(drop),
         "reconcile" => reconcile::Reconcile::new(&deployment).map(drop),
+        "seal-bills" => seal_bills::SealBills::new(&deployment).map(drop),
         _ => return None,
     })
 }

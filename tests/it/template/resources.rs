@@ -24,7 +24,12 @@ fn functions_are_the_stages_in_their_order_between_intake_and_healing() -> Resul
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Binary: "))
         .collect();
-    let expected = [vec!["webhook"], stages(), vec!["replay", "reconcile"]].concat();
+    let expected = [
+        vec!["webhook"],
+        stages(),
+        vec!["replay", "reconcile", "seal-bills"],
+    ]
+    .concat();
     assert_eq!(written, expected);
     Ok(())
 }

@@ -1,14 +1,13 @@
 //! Bills: a period's total is the number of its entries, and each entry's bug has its flag.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::bill::{self, Recorded, Sum};
 use ratchet_domain::ids::{OrgId, Provider, RepoName, TicketNumber, TicketRef};
 use ratchet_domain::period::Period;
 use ratchet_domain::step;
 use ratchet_guard::StageError;
 use ratchet_guard::clock::Millis;
-use ratchet_guard::store::Item as Row;
 use ratchet_runtime::stage::key_of;
+use ratchet_runtime::usage::Usage;
 
 use super::Survey;
 use crate::plan::{Item, Kind, Repair};
@@ -27,8 +26,8 @@ pub(super) struct Entry {
 /// One period's partition.
 #[derive(Debug, Default)]
 struct Bill {
-    entries: Vec<Row>,
-    total: u64,
+    entries: Vec<Recorded>,
+    total: Sum,
 }
 
 impl Survey<'_> {
@@ -36,14 +35,15 @@ impl Survey<'_> {
         for period in self.periods(org).await? {
             let bill = self.bill(org, &period).await?;
             let count = bill.entries.len() as u64;
-            if bill.total != count {
+            let total = bill.total.entries();
+            if total != count {
                 self.items.insert(Item {
                     kind: Kind::TotalDiffers,
                     org: org.to_string(),
                     subject: format!("{org}#{period}"),
                     step: "total".to_owned(),
-                    at: format!("{}/{count}", bill.total),
-                    finding: format!("total is `{}` and there are `{count}` entries", bill.total),
+                    at: format!("{total}/{count}"),
+                    finding: format!("total is `{total}` and there are `{count}` entries"),
                     // Only `qualify` may write bills, so a person does this one, with rights of their own.
                     repair: Repair::Look,
                 });
@@ -93,61 +93,44 @@ impl Survey<'_> {
     }
 
     async fn bill(&self, org: &OrgId, period: &Period) -> Result<Bill, StageError> {
+        let usage = Usage::new(self.reconcile.dynamo.clone(), self.reconcile.usage_table.as_str());
         let mut bill = Bill::default();
-        let mut start = None;
-        loop {
-            let page = self
-                .reconcile
-                .dynamo
-                .query()
-                .table_name(&self.reconcile.usage_table)
-                .key_condition_expression("org_period = :partition")
-                .expression_attribute_values(":partition", AttributeValue::S(format!("{org}#{period}")))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StageError::NotRead {
-                    why: format!("usage: {}", error.code().unwrap_or("NoAnswer")),
-                    retry_after_ms: None,
-                })?;
-            for row in page.items.unwrap_or_default() {
-                match text(&row, "sk") {
-                    Some("total") => bill.total = number(&row, "mapped_bugs").unwrap_or(0),
-                    Some(key) if key.starts_with("entry#") => bill.entries.push(row),
-                    _ => {}
+        for (partition, total) in usage.totals(org, period).await? {
+            bill.total = bill.total.and(total);
+            let mut start = None;
+            loop {
+                let page = usage.page(&partition, start).await?;
+                bill.entries.extend(page.entries);
+                start = page.next;
+                if start.is_none() {
+                    break;
                 }
             }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(bill);
-            }
         }
+        Ok(bill)
     }
 }
 
-fn entry(org: &OrgId, row: &Row) -> Option<Entry> {
-    let (provider, number_text) = text(row, "ticket")?.split_once(':')?;
+/// A charge; a credit is none.
+fn entry(org: &OrgId, row: &Recorded) -> Option<Entry> {
+    if row.entry.get("kind") != Some(bill::Kind::MappedBug.as_str()) {
+        return None;
+    }
+    let (provider, number_text) = row.entry.get("ticket")?.split_once(':')?;
     Some(Entry {
-        key: text(row, "sk")?.to_owned(),
+        key: row.key.clone(),
         ticket: TicketRef {
             org: org.clone(),
             provider: Provider::from_name(provider)?,
             number: TicketNumber::parse(number_text).ok()?,
         },
-        content: text(row, "content")?.to_owned(),
-        repos: text(row, "repos")?
+        content: row.entry.get("content")?.to_owned(),
+        repos: row
+            .entry
+            .get("repos")?
             .split(',')
             .filter_map(|repo| RepoName::parse(repo).ok())
             .collect(),
-        billed_at: number(row, "billed_at")?,
+        billed_at: row.entry.get("billed_at")?.parse().ok()?,
     })
-}
-
-fn text<'r>(row: &'r Row, name: &str) -> Option<&'r str> {
-    row.get(name)?.as_s().ok().map(String::as_str)
-}
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name)?.as_n().ok()?.parse().ok()
 }

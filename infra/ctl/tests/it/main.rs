@@ -9,15 +9,18 @@
 )]
 
 mod bench;
+mod bills;
 mod command;
 mod control;
 mod cost;
 mod decisions;
 mod desk;
 mod forget;
+mod histories;
 mod life;
 mod line;
 mod org;
+mod periods;
 mod plans;
 mod reach;
 mod stack;

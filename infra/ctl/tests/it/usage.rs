@@ -18,7 +18,10 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
         life.qualified().await?;
     }
     let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
-    assert_eq!(keys(&shown), ["entries", "org", "period", "tokens", "total"]);
+    assert_eq!(
+        keys(&shown),
+        ["due", "entries", "org", "period", "tokens", "total"]
+    );
     assert_eq!(shown["period"], "2026-02", "the org's own month");
     assert_eq!(shown["total"], json!({ "mapped_bugs": 2 }));
     let golden = [
@@ -40,6 +43,7 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
         "map_prompt",
         "org",
         "period",
+        "plan",
         "repos",
         "ticket",
     ];
@@ -58,7 +62,7 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
 
     let text = bench.run(&["usage", "show", "--org", "acme"]).await?.stdout;
     assert!(
-        text.starts_with("acme in 2026-02: 2 mapped bugs billed\n"),
+        text.starts_with("acme in 2026-02: 2 mapped bugs billed, 0 credited; 2 due"),
         "{text}"
     );
     assert!(
@@ -74,12 +78,25 @@ async fn another_period_or_org_is_empty_and_an_unknown_org_needs_a_period() -> R
     bench.put(&acme()).await?;
     let life = Life::of(&bench, "5158")?;
     life.billed().await?;
-    for (org, period) in [("acme", "2026-01"), ("globex", "2026-02"), ("acme", "2026-03")] {
+    for (org, period) in [("acme", "2026-01"), ("globex", "2026-02")] {
         let shown = bench
             .json(&["usage", "show", "--org", org, "--period", period])
             .await?;
         assert_eq!((&shown["entries"], &shown["tokens"]), (&json!([]), &json!([])));
         assert_eq!(shown["total"], json!({ "mapped_bugs": 0 }));
+    }
+    for org in ["acme", "globex"] {
+        for verb in ["show", "verify"] {
+            let answer = bench
+                .run(&["usage", verb, "--org", org, "--period", "2026-03"])
+                .await?;
+            assert_eq!(answer.exit, Exit::Invalid);
+            assert!(
+                answer.stderr.contains("--period: is in the future"),
+                "{}",
+                answer.stderr
+            );
+        }
     }
     let answer = bench.run(&["usage", "show", "--org", "globex"]).await?;
     assert_eq!(answer.exit, Exit::NotFound);

@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::ids::{OrgId, Provider as TicketProvider, TicketNumber, TicketRef};
+use ratchet_runtime::usage::Usage;
 use serde_json::{Value, json};
 
 use super::price::dollars;
@@ -30,6 +31,7 @@ pub(super) struct Report {
     queue_requests: u64,
     model_calls: u64,
     tokens: (u64, u64),
+    explained: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -74,10 +76,12 @@ impl Report {
             model_calls: world.sandbox.read(|outside| outside.model.questions()),
             tokens: (usage.input, usage.output),
             rows,
+            explained: Vec::new(),
             problems: Vec::new(),
         };
         report.compare_effects(world);
         report.compare_bills(world).await?;
+        report.explain_one(world).await?;
         report.compare_story();
         Ok(report)
     }
@@ -155,6 +159,29 @@ impl Report {
         Ok(())
     }
 
+    /// The first bill in plain words, with the proof that it is among those that were sealed.
+    async fn explain_one(&mut self, world: &World) -> Result<()> {
+        let Some(row) = self.rows.iter().find(|row| row.charged) else {
+            return Ok(());
+        };
+        let ticket = TicketRef {
+            org: OrgId::parse(row.org.as_str())?,
+            provider: TicketProvider::Zendesk,
+            number: TicketNumber::parse(row.ticket.as_str())?,
+        };
+        let usage = Usage::new(world.cloud.aws.link().dynamo(), "UsageTable");
+        let explained = usage.explain(&reading_ledger(world), &ticket).await?;
+        let proved = explained.as_ref().and_then(|explained| explained.proved.as_ref());
+        if !proved.is_some_and(|proved| proved.holds) {
+            self.problems
+                .push(format!("the bill of {} has no proof", ticket.label()));
+        }
+        self.explained.push(format!("why {} was billed", ticket.label()));
+        self.explained
+            .extend(explained.into_iter().flat_map(|explained| explained.why));
+        Ok(())
+    }
+
     /// Everything that the story set up has happened.
     fn compare_story(&mut self) {
         let mut expect = |holds: bool, what: &str| {
@@ -217,7 +244,7 @@ impl Report {
             "crashes": self.crashes,
             "faults": self.faults,
             "effects": { "planned": self.planned, "made": self.made },
-            "bills": { "entries": self.entries, "total": self.total },
+            "bills": { "entries": self.entries, "total": self.total, "explained": self.explained },
             "counts": {
                 "table_writes": self.writes, "queue_requests": self.queue_requests,
                 "model_calls": self.model_calls, "input_tokens": self.tokens.0, "output_tokens": self.tokens.1,
@@ -311,6 +338,7 @@ impl fmt::Display for Report {
             self.per_ticket(self.queue_requests),
         )?;
         writeln!(f, "bills: {} entries, total {}", self.entries, self.total)?;
+        writeln!(f, "{}", self.explained.join("\n  "))?;
         let sign = if self.planned == self.made { "=" } else { "!=" };
         write!(
             f,

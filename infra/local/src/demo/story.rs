@@ -19,6 +19,9 @@ use crate::sandbox::webhook::Delivery;
 /// How long a webhook's function runs at most, in ms.
 const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 
+/// How long the sealer runs at most, in ms.
+const SEALER_TIMEOUT_MS: u64 = 300_000;
+
 /// Invocations that one part of the story may take, before it counts as endless.
 const INVOCATIONS_MAX: u64 = 10_000;
 
@@ -72,6 +75,12 @@ pub(crate) async fn tell(world: &World) -> Result<Told> {
         }
     }
     drain(&mappings, &world.clock, INVOCATIONS_MAX).await?;
+
+    // The hour is over: the sealer links the entries.
+    let deadline_ms = world.now_ms() + SEALER_TIMEOUT_MS;
+    let call = seal_bills::Call { org: None };
+    let sealed = process.functions().seal_bills.call(call, deadline_ms).await;
+    sealed.map_err(anyhow::Error::msg)?;
 
     told.crashes = process.crashes();
     Ok(told)

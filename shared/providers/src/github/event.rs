@@ -47,6 +47,8 @@ pub enum Change {
         merged: bool,
         /// The commit that the merge made.
         merge_commit: Option<String>,
+        /// Markdown that says what it is about, cut to a bound; anybody with rights in the repository may change it.
+        body: String,
     },
     /// All checks of one app ended on a commit. Other suites may still run there.
     CheckSuiteCompleted {
@@ -91,6 +93,9 @@ impl Event {
         }
     }
 }
+
+/// Most characters of a pull request's text that are read. Source: GitHub takes no more.
+const BODY_CHARS_MAX: usize = 65_536;
 
 const EVENT: &str = "x-github-event";
 const DELIVERY: &str = "x-github-delivery";
@@ -143,6 +148,12 @@ fn pull_closed(document: &Document) -> Result<Change, EventError> {
             .flag(MERGED)
             .ok_or(EventError::Missing { path: MERGED })?,
         merge_commit: sha(document, "pull_request.merge_commit_sha").ok(),
+        body: document
+            .text("pull_request.body")
+            .unwrap_or_default()
+            .chars()
+            .take(BODY_CHARS_MAX)
+            .collect(),
     })
 }
 

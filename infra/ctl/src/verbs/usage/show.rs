@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
-use ratchet_domain::settings::Settings;
-use ratchet_guard::store::{Item, ordered};
+use ratchet_guard::store::Item;
 use ratchet_runtime::tokens::{Spent, TokenMeter};
-use serde_json::{Map, Number, Value, json};
+use ratchet_runtime::usage::sum;
+use serde_json::{Value, json};
 
+use super::books::Books;
+use super::explain::fields;
 use crate::App;
 use crate::failure::Failure;
 use crate::report::Report;
@@ -34,66 +36,65 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","period","entries":[{"kind","key","bug","ticket",..}],"total":{"mapped_bugs",..},
-/// "tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning"}]}`; an entry has every attribute of
+/// "due":{"net","included","overage"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning"}]}`; an entry has every attribute of
 /// its row but the table's key.
 ///
 /// # Errors
-/// [`Failure::NotFound`] for an org without settings when no period is given; [`Failure::Aws`].
+/// [`Failure::NotFound`] for an org without settings when no period is given; [`Failure::Invalid`] for a period in the
+/// future; [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
-    let usage = world.table("USAGE_TABLE")?;
-    let period = match &args.period {
-        Some(period) => period.clone(),
-        None => current(&world, &args.org).await?,
-    };
-    let (mut entries, mut total) = (Vec::new(), fields(&Item::new()));
-    for row in rows(&world, &usage, &format!("{}#{period}", args.org)).await? {
-        match row.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-            Some("total") => total = fields(&row),
-            Some(sk) if sk.starts_with("entry#") => entries.push(fields(&row)),
-            Some(_) | None => {}
+    let books = Books::open(&world, &args.org).await?;
+    let period = books.period(args.period.as_ref())?;
+    let totals = books.usage.totals(&args.org, &period).await?;
+    let mut entries = Vec::new();
+    for (partition, _) in &totals {
+        let mut start = None;
+        loop {
+            let page = books.usage.page(partition, start).await?;
+            entries.extend(page.entries.iter().map(fields));
+            start = page.next;
+            if start.is_none() {
+                break;
+            }
         }
     }
-    total.entry("mapped_bugs").or_insert_with(|| Value::from(0));
+    let sum = sum(&totals);
+    let mut total = json!({ "mapped_bugs": sum.mapped_bugs });
+    if let Some(total) = total.as_object_mut().filter(|_| sum.credits > 0) {
+        total.insert("credits".to_owned(), Value::from(sum.credits));
+    }
+    let billing = books.settings.as_ref().map(|settings| &settings.billing);
+    let included = billing.map_or(0, |billing| billing.included);
+    let due = sum.due(included);
+    let usage = world.table("USAGE_TABLE")?;
     let mut tokens: BTreeMap<String, Spent> = BTreeMap::new();
     for row in rows(&world, &usage, &TokenMeter::partition(args.org.as_str(), &period)).await? {
         let model = row.get("model").and_then(|model| model.as_s().ok());
-        let sum = tokens.entry(model.cloned().unwrap_or_default()).or_default();
+        let Some(model) = model else { continue };
+        let sum = tokens.entry(model.clone()).or_default();
         *sum = sum.and(spent(&row));
     }
     let by_model: Vec<Value> = tokens
         .iter()
         .map(|(model, spent)| tokens_json(model, *spent))
         .collect();
+    let head = format!(
+        "{} in {period}: {} mapped bugs billed, {} credited; {} due, {} of them over the {included} that the plan includes",
+        args.org, sum.mapped_bugs, sum.credits, due.net, due.overage
+    );
     Ok(Report {
-        text: text(&args.org, &period, &entries, &total, &tokens),
+        text: text(head, &entries, &tokens),
         json: json!({
             "org": args.org,
             "period": period,
             "entries": entries,
             "total": total,
+            "due": { "net": due.net, "included": included, "overage": due.overage },
             "tokens": by_model,
         }),
         notes: Vec::new(),
     })
-}
-
-/// The month that it is for the org.
-async fn current(world: &World, org: &OrgId) -> Result<Period, Failure> {
-    let on_record = world.settings()?.read(org).await?.ok_or_else(|| {
-        Failure::NotFound(format!(
-            "org has no settings, name a period with --period org=`{org}`"
-        ))
-    })?;
-    let settings = serde_json::from_str(&on_record.document)
-        .ok()
-        .and_then(|document| Settings::parse(&document).ok())
-        .ok_or_else(|| {
-            Failure::Row(format!(
-                "settings on record do not validate, name a period with --period org=`{org}`"
-            ))
-        })?;
-    Ok(Period::of(world.now_ms(), &settings.billing.time_zone))
 }
 
 /// Every row of a partition, by sort key.
@@ -119,21 +120,6 @@ async fn rows(world: &World, table: &str, partition: &str) -> Result<Vec<Item>, 
             return Ok(found);
         }
     }
-}
-
-/// A row's attributes but the table's key, in the order of their names.
-fn fields(row: &Item) -> Map<String, Value> {
-    ordered(row)
-        .into_iter()
-        .filter(|(name, _)| !["org_period", "sk"].contains(name))
-        .filter_map(|(name, value)| Some((name.to_owned(), scalar(value)?)))
-        .collect()
-}
-
-fn scalar(value: &AttributeValue) -> Option<Value> {
-    let text = value.as_s().ok().map(|text| Value::from(text.as_str()));
-    let number = || value.as_n().ok()?.parse::<Number>().ok().map(Value::Number);
-    text.or_else(number)
 }
 
 fn spent(row: &Item) -> Spent {
@@ -163,14 +149,8 @@ fn tokens_json(model: &str, spent: Spent) -> Value {
     })
 }
 
-fn text(
-    org: &OrgId,
-    period: &Period,
-    entries: &[Map<String, Value>],
-    total: &Map<String, Value>,
-    tokens: &BTreeMap<String, Spent>,
-) -> String {
-    let cell = |entry: &Map<String, Value>, name: &str| match entry.get(name) {
+fn text(head: String, entries: &[Value], tokens: &BTreeMap<String, Spent>) -> String {
+    let cell = |entry: &Value, name: &str| match entry.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
         None => String::new(),
@@ -206,10 +186,7 @@ fn text(
             row
         })
         .collect();
-    let mut text = format!(
-        "{org} in {period}: {} mapped bugs billed",
-        cell(total, "mapped_bugs")
-    );
+    let mut text = head;
     let sections = [
         (
             &["BILLED AT", "KIND", "TICKET", "BUG", "AI", "LOCATION", "REPOS"][..],

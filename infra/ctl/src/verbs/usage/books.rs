@@ -1,0 +1,175 @@
+//! What the verbs of usage read alike: whose books, which periods, and flags on the ledger.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
+use ratchet_domain::period::{Period, Zone};
+use ratchet_domain::settings::{Problem, Settings};
+use ratchet_guard::store::Item;
+use ratchet_runtime::usage::{Usage, UsageError};
+
+use crate::failure::Failure;
+use crate::world::World;
+
+/// Keys of one `BatchGetItem`. Source: DynamoDB's limit.
+const KEYS_MAX: usize = 100;
+
+/// How often keys that the store did not get to are asked for again.
+const UNPROCESSED_ROUNDS_MAX: usize = 10;
+
+/// The zone in which a month begins first on earth is 14 hours ahead of UTC.
+const FIRST_ON_EARTH_MS: u64 = 14 * 3_600_000;
+
+impl From<UsageError> for Failure {
+    fn from(error: UsageError) -> Self {
+        match error {
+            UsageError::Unread { operation, code } => Self::Aws {
+                operation,
+                code,
+                detail: "check region, credentials and endpoint".to_owned(),
+            },
+            row @ UsageError::Row { .. } => Self::Row(row.to_string()),
+        }
+    }
+}
+
+/// One org's books.
+#[derive(Debug)]
+pub(super) struct Books<'a> {
+    pub(super) world: &'a World,
+    pub(super) org: &'a OrgId,
+    pub(super) usage: Usage,
+    /// The org's settings, where it has some.
+    pub(super) settings: Option<Settings>,
+}
+
+impl<'a> Books<'a> {
+    pub(super) async fn open(world: &'a World, org: &'a OrgId) -> Result<Self, Failure> {
+        let usage = Usage::new(world.deployment.dynamo.clone(), world.table("USAGE_TABLE")?);
+        let settings = match world.table("SETTINGS_TABLE") {
+            Ok(_) => settings(world, org).await?,
+            Err(_) => None,
+        };
+        Ok(Self {
+            world,
+            org,
+            usage,
+            settings,
+        })
+    }
+
+    fn zone(&self) -> Option<&Zone> {
+        self.settings.as_ref().map(|settings| &settings.billing.time_zone)
+    }
+
+    /// The org's current month; without settings, the latest month that it is anywhere.
+    pub(super) fn current(&self) -> Period {
+        let now_ms = self.world.now_ms();
+        match self.zone() {
+            Some(zone) => Period::of(now_ms, zone),
+            None => Period::of(now_ms.saturating_add(FIRST_ON_EARTH_MS), &Zone::default()),
+        }
+    }
+
+    /// The month that is asked for, or the org's current one.
+    pub(super) fn period(&self, asked: Option<&Period>) -> Result<Period, Failure> {
+        let current = self.current();
+        match asked {
+            Some(period) if *period > current => Err(Failure::Invalid {
+                what: "command line".to_owned(),
+                problems: vec![Problem {
+                    path: "--period".to_owned(),
+                    problem: format!("is in the future; the org's current month is {current}"),
+                }],
+            }),
+            Some(period) => Ok(period.clone()),
+            None if self.settings.is_none() => Err(Failure::NotFound(format!(
+                "org has no settings, name a period with --period org=`{}`",
+                self.org
+            ))),
+            None => Ok(current),
+        }
+    }
+}
+
+async fn settings(world: &World, org: &OrgId) -> Result<Option<Settings>, Failure> {
+    let Some(on_record) = world.settings()?.read(org).await? else {
+        return Ok(None);
+    };
+    let parsed = serde_json::from_str(&on_record.document)
+        .ok()
+        .and_then(|document| Settings::parse(&document).ok());
+    parsed.map(Some).ok_or_else(|| {
+        Failure::Row(format!(
+            "settings on record do not validate, put them again org=`{org}`"
+        ))
+    })
+}
+
+/// The ticket of a label, as `zendesk:5158`.
+pub(super) fn ticket_of(org: &OrgId, label: &str) -> Option<TicketRef> {
+    let (provider, number) = label.split_once(':')?;
+    Some(TicketRef {
+        org: org.clone(),
+        provider: Provider::from_name(provider)?,
+        number: TicketNumber::parse(number).ok()?,
+    })
+}
+
+/// The bodies of sealed steps, by subject and step; a hundred a call.
+pub(super) async fn bodies(
+    world: &World,
+    steps: &[(String, &'static str)],
+) -> Result<BTreeMap<(String, String), String>, Failure> {
+    let table = world.table("LEDGER_TABLE")?;
+    let mut found = BTreeMap::new();
+    for chunk in steps.chunks(KEYS_MAX) {
+        let key = |(subject, step): &(String, &str)| {
+            Item::from([
+                ("subject".to_owned(), AttributeValue::S(subject.clone())),
+                ("step".to_owned(), AttributeValue::S((*step).to_owned())),
+            ])
+        };
+        let mut keys: Vec<Item> = chunk.iter().map(key).collect();
+        for _ in 0..UNPROCESSED_ROUNDS_MAX {
+            if keys.is_empty() {
+                break;
+            }
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| Failure::Row(error.to_string()))?;
+            let output = world
+                .deployment
+                .dynamo
+                .batch_get_item()
+                .request_items(&table, wanted)
+                .send()
+                .await
+                .map_err(|error| Failure::aws("BatchGetItem", &error))?;
+            let rows = output.responses().and_then(|tables| tables.get(&table));
+            for row in rows.into_iter().flatten() {
+                let text = |name: &str| row.get(name)?.as_s().ok().cloned();
+                let sealed = text("state").as_deref() == Some("sealed");
+                if let (true, Some(subject), Some(step)) = (sealed, text("subject"), text("step")) {
+                    found.insert((subject, step), text("body").unwrap_or_default());
+                }
+            }
+            keys = output
+                .unprocessed_keys()
+                .and_then(|tables| tables.get(&table))
+                .map(|rest| rest.keys().to_vec())
+                .unwrap_or_default();
+        }
+        if !keys.is_empty() {
+            return Err(Failure::Aws {
+                operation: "BatchGetItem",
+                code: "UnprocessedKeys".to_owned(),
+                detail: "the store did not get to all keys, run it again".to_owned(),
+            });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,91 @@
+//! `ctl usage verify --org ORG`.
+
+mod audit;
+
+use ratchet_domain::ids::OrgId;
+use ratchet_domain::period::Period;
+use serde_json::json;
+
+use super::books::Books;
+use crate::App;
+use crate::failure::Failure;
+use crate::report::Report;
+use audit::Audit;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ctl --stack ratchet usage verify --org acme
+  ctl usage verify --org acme --period 2026-11 --ledger
+
+Every entry is hashed again, the entries are added up against the totals, each one's flag is read from the ledger, and the
+Merkle tree is built again from its seals. The first difference ends it, with exit code 1. It reads and writes nothing; what
+came since the last seal counts as not sealed yet, which is no difference unless the period is signed off.")]
+pub struct Args {
+    /// The org.
+    #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
+    pub org: OrgId,
+    /// The month, as 2026-11; the org's current one unless said.
+    #[arg(long, value_name = "YYYY-MM", value_parser = crate::cli::period)]
+    pub period: Option<Period>,
+    /// Also look for flags on the ledger that have no entry. It reads the whole ledger.
+    #[arg(long)]
+    pub ledger: bool,
+}
+
+/// Runs the verb. **JSON**: `{"org","period","verified":true,"entries","mapped_bugs","credits","sealed","unsealed",
+/// "batches","root","signed_off","flags_without_entry"}`.
+///
+/// # Errors
+/// [`Failure::Differs`] with the first difference; [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
+pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
+    let world = app.worlds.open().await?;
+    let books = Books::open(&world, &args.org).await?;
+    let period = books.period(args.period.as_ref())?;
+    let audit = Audit::of(&books, &period, args.ledger).await?;
+    let root = audit.root.map(|root| root.to_string());
+    let seal = match (&root, audit.is_final) {
+        (Some(root), true) => format!(
+            "{} of {} entries in {} batches, signed off, root {root}",
+            audit.sealed,
+            audit.sum.entries(),
+            audit.batches
+        ),
+        (Some(root), false) => format!(
+            "{} of {} entries in {} batches, root {root}; the period is open",
+            audit.sealed,
+            audit.sum.entries(),
+            audit.batches
+        ),
+        (None, _) => "not sealed yet".to_owned(),
+    };
+    let searched = if args.ledger {
+        "\n  ledger   no flag without its entry"
+    } else {
+        ""
+    };
+    Ok(Report {
+        text: format!(
+            "{org} in {period}: verified\n  entries  {entries}, each with the hash of its fields, in its own place\n  \
+             total    {sum}, the fold of the entries\n  flags    each entry has its flag on the ledger{searched}\n  seal     {seal}",
+            org = args.org,
+            entries = audit.sum.entries(),
+            sum = audit.sum,
+        ),
+        json: json!({
+            "org": args.org,
+            "period": period,
+            "verified": true,
+            "entries": audit.sum.entries(),
+            "mapped_bugs": audit.sum.mapped_bugs,
+            "credits": audit.sum.credits,
+            "sealed": audit.sealed,
+            "unsealed": audit.sum.entries() - audit.sealed,
+            "batches": audit.batches,
+            "root": root,
+            "signed_off": audit.is_final,
+        }),
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,127 @@
+//! Periods: caps, trials, first scores and month ends.
+
+use anyhow::Result;
+use ratchet_domain::step;
+use serde_json::json;
+
+use crate::bench::{Bench, NOW_MS, acme};
+use crate::bills::{DAY_MS, seal, verify};
+use crate::life::Life;
+
+#[tokio::test]
+async fn a_cap_is_exact_however_many_partitions_its_charges_are_spread_over() -> Result<()> {
+    for (partitions, cap) in [(1, 5), (4, 5), (64, 5), (7, 9)] {
+        let bench = Bench::new().await?;
+        let mut settings = acme();
+        settings["billing"] = json!({ "mapped_bug_cap": cap, "partitions": partitions, "included": 2, "time_zone": "Europe/Berlin" });
+        bench.put(&settings).await?;
+        for number in 0..12 {
+            Life::of(&bench, &number.to_string())?.billed().await?;
+        }
+        let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+        assert_eq!(
+            shown["entries"].as_array().map(Vec::len),
+            Some(cap),
+            "{partitions}"
+        );
+        assert_eq!(shown["total"], json!({ "mapped_bugs": cap }));
+        assert_eq!(
+            shown["due"],
+            json!({ "net": cap, "included": 2, "overage": cap - 2 })
+        );
+        seal(&bench, true).await?;
+        let told = verify(&bench).await?;
+        assert!(told.contains("signed off"), "{told}");
+        // A higher cap lets the rest through when they are looked at again.
+        settings["billing"]["mapped_bug_cap"] = json!(100);
+        bench.put(&settings).await?;
+        bench.clock.advance(3_600_000);
+        for number in 0..12 {
+            Life::of(&bench, &number.to_string())?.qualified().await?;
+        }
+        let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+        assert_eq!(shown["total"], json!({ "mapped_bugs": 12 }), "nothing is lost");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trial_charges_up_to_its_own_cap_and_says_so() -> Result<()> {
+    let bench = Bench::new().await?;
+    let mut settings = acme();
+    settings["billing"] =
+        json!({ "time_zone": "Europe/Berlin", "trial": { "ends": "2026-02-10", "mapped_bug_cap": 1 } });
+    bench.put(&settings).await?;
+    for number in ["1", "2"] {
+        Life::of(&bench, number)?.billed().await?;
+    }
+    let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+    assert_eq!(shown["entries"].as_array().map(Vec::len), Some(1));
+    assert_eq!(shown["entries"][0]["plan"], "trial");
+    bench.clock.advance(15 * DAY_MS);
+    Life::of(&bench, "2")?.qualified().await?;
+    Life::of(&bench, "3")?.billed().await?;
+    let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+    assert_eq!(
+        shown["entries"].as_array().map(Vec::len),
+        Some(2),
+        "what was claimed in the trial stays in it"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_retry_cannot_cross_a_threshold_and_new_words_may_qualify_once() -> Result<()> {
+    let bench = Bench::new().await?;
+    bench.put(&acme()).await?;
+    let life = Life::of(&bench, "5158")?;
+    life.extracted(0.69).await?;
+    life.mapped().await?;
+    life.qualified().await?;
+    // Another roll of the model finds the first score on record, and nothing to write to.
+    assert!(life.extracted(0.95).await.is_err(), "the first score is sealed");
+    life.qualified().await?;
+    let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+    assert_eq!(shown["entries"], json!([]));
+    let mut again = Life::of(&bench, "5158")?;
+    again.at.content = ratchet_domain::ids::ContentHash::of(&["my cart total is wrong", "it rounds twice"]);
+    again.billed().await?;
+    assert!(
+        again.extracted(0.1).await.is_err(),
+        "a lower roll does not come through either"
+    );
+    again.qualified().await?;
+    let mut third = Life::of(&bench, "5158")?;
+    third.at.content = ratchet_domain::ids::ContentHash::of(&["and again"]);
+    third.billed().await?;
+    let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+    assert_eq!(shown["total"], json!({ "mapped_bugs": 1 }), "one bill a bug");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_over_a_month_end_leaves_the_entry_in_the_month_of_its_claim() -> Result<()> {
+    let bench = Bench::new().await?;
+    bench.put(&acme()).await?;
+    // The bench's clock begins half an hour into Berlin's February.
+    let (january, february) = (NOW_MS - 3_600_000, NOW_MS);
+    for (number, claimed, month) in [("1", january, "2026-01"), ("2", february, "2026-02")] {
+        let life = Life::of(&bench, number)?;
+        life.extracted(0.9).await?;
+        life.mapped().await?;
+        bench.clock.set(claimed);
+        // This attempt dies with its claim.
+        drop(life.claim(step::qualify(&life.at.content)).await?);
+        bench.clock.set(january);
+        assert!(life.qualified().await.is_err(), "the lease lives");
+        bench.clock.set(february + 600_000);
+        life.qualified().await?;
+        let shown = bench
+            .json(&["usage", "show", "--org", "acme", "--period", month])
+            .await?;
+        assert_eq!(shown["entries"][0]["billed_at"], claimed);
+        assert_eq!(shown["entries"][0]["period"], month);
+        assert_eq!(shown["total"], json!({ "mapped_bugs": 1 }));
+    }
+    Ok(())
+}

@@ -1,0 +1,307 @@
+//! Bills: entries that carry what proves them, and how they add up.
+//!
+//! An entry is a row of the usage table under a sort key that begins with `entry#`. It never changes; a credit is an
+//! entry of its own. The words here are shared by whoever writes, seals, checks, explains and exports entries; only
+//! `qualify` writes them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::ids::{BugId, ContentHash, OrgId, digest_of};
+use crate::merkle::Hash;
+use crate::period::Period;
+
+/// What begins every entry's sort key.
+pub const ENTRY: &str = "entry#";
+
+/// The sort key of a partition's total.
+pub const TOTAL: &str = "total";
+
+/// Most partitions that a period's charges are spread over. Reason: each of them is a Query for whoever adds up a bill.
+pub const SPREAD_MAX: u64 = 64;
+
+/// How long after a charge a claim that the bug was mapped wrongly is credited, in ms: 7 days.
+pub const CREDIT_WINDOW_MS: u64 = 7 * 24 * 3_600_000;
+
+/// The usage table's partition of an org and period: `<org>#<YYYY-MM>`, and `<org>#<YYYY-MM>+<part>` for the parts after
+/// the first of an org whose charges are spread. One `#`, so that no pattern of a role that has two can match it.
+#[must_use]
+pub fn partition(org: &OrgId, period: &Period, part: u64) -> String {
+    match part {
+        0 => format!("{org}#{period}"),
+        part => format!("{org}#{period}+{part}"),
+    }
+}
+
+/// The partition of an org's seals in a period.
+#[must_use]
+pub fn seals_partition(org: &OrgId, period: &Period) -> String {
+    format!("seals#{org}#{period}")
+}
+
+/// The part that a bug's charge goes to first.
+#[must_use]
+pub fn home_part(bug: &BugId, spread: u64) -> u64 {
+    let digits: String = bug.as_str().chars().take(8).collect();
+    u64::from_str_radix(&digits, 16).unwrap_or(0) % spread.max(1)
+}
+
+/// What one part may charge of a cap. The shares of all parts are the cap, so that no part needs to know another's count.
+#[must_use]
+pub fn share_of_cap(cap: u64, spread: u64, part: u64) -> u64 {
+    let spread = spread.max(1);
+    cap / spread + u64::from(part < cap % spread)
+}
+
+/// The sort key of a bug's charge.
+#[must_use]
+pub fn charge_key(bug: &BugId) -> String {
+    format!("{ENTRY}{bug}")
+}
+
+/// The sort key of a bug's one credit.
+#[must_use]
+pub fn credit_key(bug: &BugId) -> String {
+    format!("{ENTRY}{bug}#credit")
+}
+
+/// The result of the step `bill`: the billable flag of a bug.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flag {
+    /// The usage table's partition that has the charge.
+    pub org_period: String,
+    /// The charge's sort key there.
+    pub entry: String,
+    /// The charge's own hash.
+    pub hash: String,
+    /// When it was billed, in ms.
+    pub billed_at: u64,
+    /// The customer content that qualified.
+    pub content: ContentHash,
+}
+
+/// A field's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// A text.
+    Text(String),
+    /// A number, as its digits.
+    Number(String),
+}
+
+impl Field {
+    /// A text.
+    #[must_use]
+    pub fn text(value: impl Into<String>) -> Self {
+        Self::Text(value.into())
+    }
+
+    /// A number.
+    #[must_use]
+    pub fn number(value: impl ToString) -> Self {
+        Self::Number(value.to_string())
+    }
+
+    /// Its characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Number(text) => text,
+        }
+    }
+
+    fn tag(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "S",
+            Self::Number(_) => "N",
+        }
+    }
+}
+
+/// The fields of one entry, without its hash and its place in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entry {
+    fields: BTreeMap<String, Field>,
+}
+
+impl Entry {
+    /// An entry of these fields.
+    pub fn new<N: Into<String>>(fields: impl IntoIterator<Item = (N, Field)>) -> Self {
+        let fields = fields.into_iter().map(|(name, value)| (name.into(), value));
+        Self {
+            fields: fields.collect(),
+        }
+    }
+
+    /// Every field, by name.
+    #[must_use]
+    pub fn fields(&self) -> &BTreeMap<String, Field> {
+        &self.fields
+    }
+
+    /// A field's characters; nothing where it is absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(Field::as_str)
+    }
+
+    /// SHA-256 over every field's name, type and value, in the order of their names.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut parts = vec!["entry/1"];
+        for (name, value) in &self.fields {
+            parts.extend([name.as_str(), value.tag(), value.as_str()]);
+        }
+        digest_of(&parts)
+    }
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bug that was charged.
+    MappedBug,
+    /// A charge that was given back.
+    Credit,
+}
+
+impl Kind {
+    /// The word in the entry.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MappedBug => "mapped_bug",
+            Self::Credit => "credit",
+        }
+    }
+}
+
+/// Why an entry does not verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// A field was changed, added or taken away.
+    #[error("its hash is not that of its fields")]
+    Hash,
+    /// It was copied or moved.
+    #[error("it names another key, org or period than its place in the table")]
+    Place,
+    /// Nobody writes such an entry.
+    #[error("it is of no known kind")]
+    Kind,
+}
+
+/// An entry as it stands in the usage table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The partition.
+    pub partition: String,
+    /// The sort key.
+    pub key: String,
+    /// The hash that it carries.
+    pub hash: String,
+    /// Its fields.
+    pub entry: Entry,
+}
+
+impl Recorded {
+    /// What it is.
+    ///
+    /// # Errors
+    /// [`Fault`]: its hash, its place, or its kind is not as it should be.
+    pub fn verified(&self) -> Result<Kind, Fault> {
+        if self.entry.hash() != self.hash {
+            return Err(Fault::Hash);
+        }
+        let get = |name: &str| self.entry.get(name).unwrap_or_default();
+        let place = format!("{}#{}", get("org"), get("period"));
+        let whole = self.partition.split('+').next();
+        let bug = get("bug");
+        let (kind, key) = match get("kind") {
+            "mapped_bug" => (Kind::MappedBug, format!("{ENTRY}{bug}")),
+            "credit" => (Kind::Credit, format!("{ENTRY}{bug}#credit")),
+            _ => return Err(Fault::Kind),
+        };
+        if whole != Some(place.as_str()) || self.key != key || get("key") != key {
+            return Err(Fault::Place);
+        }
+        Ok(kind)
+    }
+
+    /// Its leaf in the period's tree.
+    #[must_use]
+    pub fn leaf(&self) -> Hash {
+        leaf(&self.key, &self.hash)
+    }
+}
+
+/// The leaf of an entry in its period's tree.
+#[must_use]
+pub fn leaf(key: &str, hash: &str) -> Hash {
+    Hash::leaf(&[key, hash])
+}
+
+/// What a period comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sum {
+    /// Bugs charged.
+    pub mapped_bugs: u64,
+    /// Charges given back.
+    pub credits: u64,
+}
+
+impl Sum {
+    /// Counts one entry in.
+    pub fn add(&mut self, kind: Kind) {
+        match kind {
+            Kind::MappedBug => self.mapped_bugs += 1,
+            Kind::Credit => self.credits += 1,
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            mapped_bugs: self.mapped_bugs.saturating_add(other.mapped_bugs),
+            credits: self.credits.saturating_add(other.credits),
+        }
+    }
+
+    /// How many entries.
+    #[must_use]
+    pub fn entries(self) -> u64 {
+        self.mapped_bugs.saturating_add(self.credits)
+    }
+
+    /// What is charged after credits, and how much of it the plan does not include. A credit of an earlier period may
+    /// leave nothing to charge; it never makes a sum below nought.
+    #[must_use]
+    pub fn due(self, included: u64) -> Due {
+        let net = self.mapped_bugs.saturating_sub(self.credits);
+        Due {
+            net,
+            overage: net.saturating_sub(included),
+        }
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} charges and {} credits", self.mapped_bugs, self.credits)
+    }
+}
+
+/// What is to be paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// Charges less credits.
+    pub net: u64,
+    /// Of those, what the plan does not include.
+    pub overage: u64,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! Reading bills: entries, totals and seals of the usage table. Nothing here can write a charge.
+
+pub mod explain;
+pub mod seal;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use ratchet_domain::bill::{self, Entry, Field, Kind, Recorded, SPREAD_MAX, Sum};
+use ratchet_domain::ids::OrgId;
+use ratchet_domain::period::Period;
+use ratchet_guard::store::Item;
+use thiserror::Error;
+
+/// How often keys that the store did not get to are asked for again, before it counts as not answering.
+const UNPROCESSED_ROUNDS_MAX: usize = 5;
+
+/// The usage table could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UsageError {
+    /// It did not answer.
+    #[error("usage table did not answer operation=`{operation}` code=`{code}`")]
+    Unread {
+        /// The operation, as `Query`.
+        operation: &'static str,
+        /// The service's code.
+        code: String,
+    },
+    /// A row does not hold what it should.
+    #[error("row of the usage table does not read partition=`{partition}` key=`{key}`")]
+    Row {
+        /// Where.
+        partition: String,
+        /// Which.
+        key: String,
+    },
+}
+
+impl UsageError {
+    fn of<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+        Self::Unread {
+            operation,
+            code: code.unwrap_or("NoAnswer").to_owned(),
+        }
+    }
+}
+
+impl From<UsageError> for ratchet_guard::StageError {
+    fn from(error: UsageError) -> Self {
+        Self::NotRead {
+            why: error.to_string(),
+            retry_after_ms: None,
+        }
+    }
+}
+
+/// Entries of a partition, in the order of their keys, and where the next page begins.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Recorded>,
+    /// Give it to the next call; none at the end.
+    pub next: Option<Item>,
+}
+
+/// The usage table, to read.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    client: Client,
+    table: Arc<str>,
+}
+
+impl Usage {
+    /// The usage table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+        }
+    }
+
+    /// The totals of a period, one a part: a charge and its part's total land together, so a part without a total has no
+    /// charge. The first part is always there, so that an entry without any total is seen. One read.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn totals(&self, org: &OrgId, period: &Period) -> Result<Vec<(String, Sum)>, UsageError> {
+        let key = |part| {
+            Item::from([
+                (
+                    "org_period".to_owned(),
+                    AttributeValue::S(bill::partition(org, period, part)),
+                ),
+                ("sk".to_owned(), AttributeValue::S(bill::TOTAL.to_owned())),
+            ])
+        };
+        let mut keys: Vec<Item> = (0..SPREAD_MAX).map(key).collect();
+        let mut found = Vec::new();
+        for _ in 0..UNPROCESSED_ROUNDS_MAX {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build();
+            let wanted = wanted.map_err(|_| UsageError::Unread {
+                operation: "BatchGetItem",
+                code: "ConstructionFailure".to_owned(),
+            })?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&*self.table, wanted)
+                .send()
+                .await
+                .map_err(|error| UsageError::of("BatchGetItem", &error))?;
+            let rows = output.responses().and_then(|tables| tables.get(&*self.table));
+            for row in rows.into_iter().flatten() {
+                if let Some(partition) = text(row, "org_period") {
+                    found.push((partition.to_owned(), sum_of(row)));
+                }
+            }
+            keys = output
+                .unprocessed_keys()
+                .and_then(|tables| tables.get(&*self.table))
+                .map(|rest| rest.keys().to_vec())
+                .unwrap_or_default();
+            if keys.is_empty() {
+                let first = bill::partition(org, period, 0);
+                if !found.iter().any(|(partition, _)| *partition == first) {
+                    found.push((first, Sum::default()));
+                }
+                found.sort_by(|a, b| a.0.cmp(&b.0));
+                return Ok(found);
+            }
+        }
+        Err(UsageError::Unread {
+            operation: "BatchGetItem",
+            code: "UnprocessedKeys".to_owned(),
+        })
+    }
+
+    /// A page of a partition's entries.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn page(&self, partition: &str, start: Option<Item>) -> Result<Page, UsageError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("org_period = :partition AND begins_with(sk, :entry)")
+            .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+            .expression_attribute_values(":entry", AttributeValue::S(bill::ENTRY.to_owned()))
+            .consistent_read(true)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| UsageError::of("Query", &error))?;
+        Ok(Page {
+            entries: output.items().iter().map(recorded).collect(),
+            next: output.last_evaluated_key,
+        })
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn entry(&self, partition: &str, key: &str) -> Result<Option<Recorded>, UsageError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .key("org_period", AttributeValue::S(partition.to_owned()))
+            .key("sk", AttributeValue::S(key.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| UsageError::of("GetItem", &error))?;
+        Ok(output.item.as_ref().map(recorded))
+    }
+
+    /// One entry, whichever part of the period it is in.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn find(
+        &self,
+        org: &OrgId,
+        period: &Period,
+        key: &str,
+    ) -> Result<Option<Recorded>, UsageError> {
+        for (partition, _) in self.totals(org, period).await? {
+            if let Some(found) = self.entry(&partition, key).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What the totals of a period's parts come to.
+#[must_use]
+pub fn sum(totals: &[(String, Sum)]) -> Sum {
+    totals
+        .iter()
+        .fold(Sum::default(), |sum, (_, part)| sum.and(*part))
+}
+
+/// The fold of entries that all verify.
+#[must_use]
+pub fn fold(kinds: impl IntoIterator<Item = Kind>) -> Sum {
+    let mut sum = Sum::default();
+    for kind in kinds {
+        sum.add(kind);
+    }
+    sum
+}
+
+/// Reads an entry's row: every attribute but the table's key and the hash is a field, so that an added one shows.
+fn recorded(row: &Item) -> Recorded {
+    let own = ["org_period", "sk", "hash"];
+    let fields = row
+        .iter()
+        .filter(|(name, _)| !own.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), field(value)));
+    let word = |name: &str| text(row, name).unwrap_or_default().to_owned();
+    Recorded {
+        partition: word("org_period"),
+        key: word("sk"),
+        hash: word("hash"),
+        entry: Entry::new(fields),
+    }
+}
+
+fn field(value: &AttributeValue) -> Field {
+    let number = || value.as_n().map(|digits| Field::Number(digits.clone()));
+    let text = value.as_s().map(|text| Field::Text(text.clone()));
+    // No entry has a field of another type, so such a one's hash does not fit.
+    text.or_else(|_| number())
+        .unwrap_or_else(|_| Field::text("field of a type that no entry has"))
+}
+
+fn sum_of(row: &Item) -> Sum {
+    Sum {
+        mapped_bugs: number(row, "mapped_bugs"),
+        credits: number(row, "credits"),
+    }
+}
+
+fn text<'r>(row: &'r Item, name: &str) -> Option<&'r str> {
+    row.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn number(row: &Item, name: &str) -> u64 {
+    let digits = row.get(name).and_then(|value| value.as_n().ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,297 @@
+//! Seals: the entries of an org and period, linked into one Merkle tree that only grows.
+//!
+//! **Shape** in the usage table, partition `seals#<org>#<YYYY-MM>`, sort `batch#<seq>` (six digits, from 0): `body` (S, a
+//! [`Batch`] as JSON), `size` (N) and `root` (S) for people. A batch lists the entries that came since the one before, and
+//! carries the tree's frontier after them, so that the next one is appended without reading the tree. **Lifetime**: for ever.
+//!
+//! Charges know nothing of it: they stay independent of each other, and the tree's order is that of the batches. One
+//! changed, added or missing entry shows, since its leaf or its absence does not fit a root that stands since.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use ratchet_domain::bill::{self, Fault};
+use ratchet_domain::ids::OrgId;
+use ratchet_domain::merkle::{Frontier, Hash};
+use ratchet_domain::period::Period;
+use ratchet_guard::store::Item;
+use serde::{Deserialize, Serialize};
+
+use super::{Usage, UsageError, sum, text};
+
+/// Most entries of one batch. Reason: a batch is one row, and a row holds 400 KB.
+const BATCH_ENTRIES_MAX: usize = 1000;
+
+/// An entry as the tree knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaf {
+    /// The partition that has the entry.
+    pub partition: String,
+    /// The entry's sort key.
+    pub key: String,
+    /// The entry's hash.
+    pub hash: String,
+}
+
+impl Leaf {
+    /// Its hash in the tree.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        bill::leaf(&self.key, &self.hash)
+    }
+}
+
+/// Entries that were sealed together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// From 0, without a gap.
+    pub seq: u64,
+    /// In the tree's order.
+    pub leaves: Vec<Leaf>,
+    /// The tree after them.
+    pub tree: Frontier,
+    /// Its root.
+    pub root: Hash,
+    /// The period was over: this root signs the whole bill off. A charge that was claimed in the period and landed later
+    /// makes another final batch.
+    pub is_final: bool,
+    /// When, in ms.
+    pub sealed_at: u64,
+}
+
+/// What one sealing came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sealing {
+    /// Entries that were sealed now.
+    pub added: u64,
+    /// Entries of the tree.
+    pub size: u64,
+    /// The period is signed off.
+    pub is_final: bool,
+    /// Keys of entries that do not verify; they are left out, and somebody must look.
+    pub faults: Vec<(String, String)>,
+}
+
+impl Usage {
+    /// Batches from `seq` on, a page at a time; fewer than asked for is the end.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn batches(
+        &self,
+        org: &OrgId,
+        period: &Period,
+        seq: u64,
+        most: i32,
+    ) -> Result<Vec<Batch>, UsageError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("org_period = :partition AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":partition", seals(org, period))
+            .expression_attribute_values(":first", AttributeValue::S(sort_key(seq)))
+            .expression_attribute_values(":last", AttributeValue::S("batch#~".to_owned()))
+            .consistent_read(true)
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| UsageError::of("Query", &error))?;
+        output.items().iter().map(batch).collect()
+    }
+
+    /// The batch that was sealed last.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn last_batch(&self, org: &OrgId, period: &Period) -> Result<Option<Batch>, UsageError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("org_period = :partition")
+            .expression_attribute_values(":partition", seals(org, period))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| UsageError::of("Query", &error))?;
+        output.items().first().map(batch).transpose()
+    }
+
+    /// Seals what came since the last batch. Where the totals say that nothing did, it costs two reads.
+    /// Two at once are harmless: a batch is only put where none is, and the loser's entries are found by the next run.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn seal(
+        &self,
+        org: &OrgId,
+        period: &Period,
+        is_over: bool,
+        now_ms: u64,
+    ) -> Result<Sealing, UsageError> {
+        let totals = self.totals(org, period).await?;
+        let last = self.last_batch(org, period).await?;
+        let (seq, tree, was_final) = match last {
+            Some(last) => (last.seq + 1, last.tree, last.is_final),
+            None => (0, Frontier::default(), false),
+        };
+        let mut sealing = Sealing {
+            size: tree.size(),
+            is_final: was_final,
+            ..Sealing::default()
+        };
+        let is_signed_off = was_final || !is_over || (seq == 0 && sum(&totals).entries() == 0);
+        if tree.size() == sum(&totals).entries() && is_signed_off {
+            return Ok(sealing);
+        }
+        let mut run = Run {
+            usage: self,
+            org,
+            period,
+            next: Batch {
+                seq,
+                leaves: Vec::new(),
+                root: tree.root(),
+                tree,
+                is_final: is_over,
+                sealed_at: now_ms,
+            },
+            known: self.known(org, period).await?,
+        };
+        for (partition, _) in &totals {
+            if !run.partition(partition, &mut sealing).await? {
+                return Ok(sealing);
+            }
+        }
+        if !run.next.leaves.is_empty() || (is_over && !sealing.is_final) {
+            run.put(&mut sealing).await?;
+        }
+        Ok(sealing)
+    }
+
+    /// The keys that the tree has: 8 bytes an entry.
+    async fn known(&self, org: &OrgId, period: &Period) -> Result<BTreeSet<u64>, UsageError> {
+        let mut known = BTreeSet::new();
+        let mut seq = 0;
+        loop {
+            let batches = self.batches(org, period, seq, 1).await?;
+            let Some(batch) = batches.first() else {
+                return Ok(known);
+            };
+            known.extend(batch.leaves.iter().map(|leaf| short(&leaf.key)));
+            seq = batch.seq + 1;
+        }
+    }
+
+    /// False where another sealer has put this batch.
+    async fn put_batch(&self, org: &OrgId, period: &Period, batch: &Batch) -> Result<bool, UsageError> {
+        let body = serde_json::to_string(batch).unwrap_or_default();
+        let item = Item::from([
+            ("org_period".to_owned(), seals(org, period)),
+            ("sk".to_owned(), AttributeValue::S(sort_key(batch.seq))),
+            (
+                "size".to_owned(),
+                AttributeValue::N(batch.tree.size().to_string()),
+            ),
+            ("root".to_owned(), AttributeValue::S(batch.root.to_string())),
+            ("body".to_owned(), AttributeValue::S(body.clone())),
+        ]);
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(org_period)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(true) };
+        let Some(PutItemError::ConditionalCheckFailedException(lost)) = error.as_service_error() else {
+            return Err(UsageError::of("PutItem", &error));
+        };
+        // A resend of our own write finds exactly what it wrote.
+        Ok(lost.item().and_then(|row| text(row, "body")) == Some(body.as_str()))
+    }
+}
+
+/// One sealing under way.
+struct Run<'a> {
+    usage: &'a Usage,
+    org: &'a OrgId,
+    period: &'a Period,
+    /// The batch that is being filled.
+    next: Batch,
+    known: BTreeSet<u64>,
+}
+
+impl Run<'_> {
+    /// Takes in what the tree does not have of a partition. False when another sealer is at it.
+    async fn partition(&mut self, partition: &str, sealing: &mut Sealing) -> Result<bool, UsageError> {
+        let mut start = None;
+        loop {
+            let page = self.usage.page(partition, start).await?;
+            for entry in page.entries {
+                if !self.known.insert(short(&entry.key)) {
+                    continue;
+                }
+                if let Err(fault) = entry.verified() {
+                    sealing.faults.push((entry.key, Fault::to_string(&fault)));
+                    continue;
+                }
+                self.next.tree.push(entry.leaf());
+                self.next.leaves.push(Leaf {
+                    partition: entry.partition,
+                    key: entry.key,
+                    hash: entry.hash,
+                });
+                if self.next.leaves.len() >= BATCH_ENTRIES_MAX && !self.put(sealing).await? {
+                    return Ok(false);
+                }
+            }
+            start = page.next;
+            if start.is_none() {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn put(&mut self, sealing: &mut Sealing) -> Result<bool, UsageError> {
+        self.next.root = self.next.tree.root();
+        let added = self.next.leaves.len() as u64;
+        if !self.usage.put_batch(self.org, self.period, &self.next).await? {
+            return Ok(false);
+        }
+        sealing.added += added;
+        sealing.size = self.next.tree.size();
+        sealing.is_final = self.next.is_final;
+        self.next.seq += 1;
+        self.next.leaves.clear();
+        Ok(true)
+    }
+}
+
+/// A key, as short as a list of all keys of a period needs it.
+fn short(key: &str) -> u64 {
+    Hash::leaf(&[key]).short()
+}
+
+fn seals(org: &OrgId, period: &Period) -> AttributeValue {
+    AttributeValue::S(bill::seals_partition(org, period))
+}
+
+fn sort_key(seq: u64) -> String {
+    format!("batch#{seq:06}")
+}
+
+fn batch(row: &Item) -> Result<Batch, UsageError> {
+    let read = text(row, "body").and_then(|body| serde_json::from_str(body).ok());
+    read.ok_or_else(|| UsageError::Row {
+        partition: text(row, "org_period").unwrap_or_default().to_owned(),
+        key: text(row, "sk").unwrap_or_default().to_owned(),
+    })
+}

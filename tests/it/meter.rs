@@ -1,0 +1,127 @@
+//! The meter: one call site in the whole workspace, and room for a thousand charges a second of one org.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use ratchet_domain::bill::{SPREAD_MAX, home_part};
+use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
+
+use crate::repository::{files_below, read};
+
+/// Production files that have one of the words; unit tests stand below their `cfg`, and are no call site.
+fn call_sites(words: &[&str]) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for folder in ["functions", "shared", "infra"] {
+        for path in files_below(folder)? {
+            let is_production = path.contains("/src/") && path.ends_with(".rs") && !path.contains("/tests");
+            // What makes these is where they are defined.
+            if !is_production || path.starts_with("shared/guard/") || path == "shared/domain/src/bill.rs" {
+                continue;
+            }
+            let text = read(&path)?;
+            let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if words.iter().any(|word| production.contains(word)) {
+                found.insert(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn only(paths: &[&str]) -> BTreeSet<String> {
+    paths.iter().map(|path| (*path).to_owned()).collect()
+}
+
+#[test]
+fn only_the_meter_makes_a_billing_entry() -> Result<()> {
+    let meter = "functions/qualify/src/meter.rs";
+    assert_eq!(call_sites(&["charge_key(", "credit_key("])?, only(&[meter]));
+    // Whatever lands together with a seal is a charge, or the tokens that a model step has spent.
+    let joint = call_sites(&["Companion::entry(", "Companion::count("])?;
+    assert_eq!(joint, only(&[meter, "shared/runtime/src/tokens.rs"]));
+    // Who writes to the usage table besides: the sealer, under keys of its own.
+    let writes = call_sites(&["org_period"])?
+        .intersection(&call_sites(&[".put_item()", ".update_item()", ".delete_item()"])?)
+        .cloned()
+        .collect::<BTreeSet<_>>();
+    assert_eq!(writes, only(&["shared/runtime/src/usage/seal.rs"]));
+    Ok(())
+}
+
+/// What one charge writes to its part of the usage table, in write units: an entry of up to 2 KB and a total of up to 1 KB,
+/// each counted twice in a transaction. Source: DynamoDB's prices of transactional writes.
+const UNITS_A_CHARGE: u64 = 2 * (2 + 1);
+
+/// What one partition takes, in write units a second. Source: DynamoDB's limits.
+const UNITS_A_PARTITION: u64 = 1000;
+
+/// Charges a second of one org.
+const CHARGES_A_SECOND: u64 = 1000;
+
+/// How long a transaction holds its items, and how soon a refused one is sent again, in ms; both are on the long side.
+const HELD_MS: u64 = 20;
+const AGAIN_MS: u64 = 5;
+
+/// How often the guard sends a transaction again before it leaves the work to the queue.
+const SENDS_MAX: u64 = 8;
+
+fn part_of(number: u64, spread: u64) -> Result<u64> {
+    let ticket = TicketRef {
+        org: OrgId::parse("acme")?,
+        provider: Provider::Zendesk,
+        number: TicketNumber::parse(number.to_string())?,
+    };
+    Ok(home_part(&ticket.bug(), spread))
+}
+
+/// A second of charges: the units of the busiest part, and how many charges met others for too long and came back.
+fn second(from: u64, spread: u64) -> Result<(u64, u64)> {
+    let mut units: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut sends: BTreeSet<(u64, u64, u64)> = BTreeSet::new();
+    let mut held_until: BTreeMap<u64, u64> = BTreeMap::new();
+    for at_ms in 0..CHARGES_A_SECOND {
+        sends.insert((at_ms, from + at_ms, 1));
+    }
+    let mut came_back = 0;
+    while let Some((at_ms, number, send)) = sends.pop_first() {
+        let part = part_of(number, spread)?;
+        let held = held_until.entry(part).or_default();
+        if *held <= at_ms {
+            *held = at_ms + HELD_MS;
+            *units.entry(part).or_default() += UNITS_A_CHARGE;
+        } else if send < SENDS_MAX {
+            sends.insert((at_ms + AGAIN_MS, number, send + 1));
+        } else {
+            came_back += 1;
+        }
+    }
+    Ok((units.into_values().max().unwrap_or(0), came_back))
+}
+
+#[test]
+fn a_thousand_charges_a_second_fit_into_the_parts_of_one_org() -> Result<()> {
+    let (mut busiest, mut came_back) = (0, 0);
+    for number in 0..20 {
+        let (units, again) = second(number * CHARGES_A_SECOND, SPREAD_MAX)?;
+        busiest = busiest.max(units);
+        came_back += again;
+    }
+    assert!(
+        busiest * 4 < UNITS_A_PARTITION,
+        "busiest part: {busiest} units a second"
+    );
+    let of = 20 * CHARGES_A_SECOND;
+    assert!(
+        came_back * 50 < of,
+        "{came_back} of {of} came back through the queue"
+    );
+    Ok(())
+}
+
+#[test]
+fn one_part_alone_would_not_take_them() -> Result<()> {
+    assert!(CHARGES_A_SECOND * UNITS_A_CHARGE > 5 * UNITS_A_PARTITION);
+    let (_, came_back) = second(0, 1)?;
+    assert!(came_back * 2 > CHARGES_A_SECOND, "{came_back}");
+    Ok(())
+}
