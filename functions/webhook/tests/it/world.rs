@@ -30,9 +30,10 @@ pub(crate) const INVOCATION_MS: u64 = 10_000;
 pub(crate) const HAND_OVER_MS: u64 = 30_000;
 
 /// Every variable that the function reads.
-pub(crate) const VARIABLES: [(&str, &str); 7] = [
+pub(crate) const VARIABLES: [(&str, &str); 8] = [
     ("EVENTS_TABLE", "events"),
     ("SETTINGS_TABLE", "settings"),
+    ("OPEN_PR_QUEUE_URL", "http://sqs.invalid/1/open-pr"),
     ("EXTRACT_QUEUE_URL", "http://sqs.invalid/1/extract"),
     ("SETTINGS_CACHE_SECONDS", "60"),
     ("HAND_OVER_MS", "30000"),

@@ -15,6 +15,7 @@ mod control;
 mod cost;
 mod decisions;
 mod desk;
+mod forgeries;
 mod forget;
 mod histories;
 mod life;

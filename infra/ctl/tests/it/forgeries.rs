@@ -1,0 +1,168 @@
+//! Entries and seals that somebody changed: each is named.
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::bill;
+use ratchet_guard::store::Item;
+use serde_json::json;
+
+use crate::bench::Bench;
+use crate::bills::{billed, month, org, seal, usage, verify};
+use crate::life::Life;
+
+fn row_key(partition: &str, sort: &str) -> Item {
+    Item::from([
+        ("org_period".to_owned(), AttributeValue::S(partition.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(sort.to_owned())),
+    ])
+}
+
+pub(crate) async fn set(bench: &Bench, sort: &str, name: &str, value: AttributeValue) -> Result<()> {
+    let partition = if sort.starts_with("batch#") {
+        "seals#acme#2026-02"
+    } else {
+        "acme#2026-02"
+    };
+    bench
+        .world
+        .deployment
+        .dynamo
+        .update_item()
+        .table_name("usage")
+        .set_key(Some(row_key(partition, sort)))
+        .update_expression("SET #name = :value")
+        .expression_attribute_names("#name", name)
+        .expression_attribute_values(":value", value)
+        .send()
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_changed_entry_is_named() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    seal(&bench, false).await?;
+    let good = bench.store.snapshot()?;
+    let life = Life::of(&bench, "5158")?;
+    let key = bill::charge_key(&life.at.ticket.bug());
+
+    set(
+        &bench,
+        &key,
+        "ai_confidence",
+        AttributeValue::N("0.99".to_owned()),
+    )
+    .await?;
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("its hash is not that of its fields") && said.contains(&key),
+        "{said}"
+    );
+    let sealing = seal(&bench, false).await?;
+    assert_eq!(sealing.added, 0);
+    bench.store.restore(&good)?;
+
+    // The forger makes the hash anew, and the flag with it: the seal still knows.
+    set(&bench, &key, "plan", AttributeValue::S("trial".to_owned())).await?;
+    let forged = usage(&bench)
+        .entry("acme#2026-02", &key)
+        .await?
+        .context("entry")?;
+    set(&bench, &key, "hash", AttributeValue::S(forged.entry.hash())).await?;
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("changed after it was sealed") && said.contains(&key),
+        "{said}"
+    );
+    bench.store.restore(&good)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_or_an_added_entry_is_named() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    seal(&bench, false).await?;
+    let good = bench.store.snapshot()?;
+    let life = Life::of(&bench, "5158")?;
+    let key = bill::charge_key(&life.at.ticket.bug());
+    let dynamo = &bench.world.deployment.dynamo;
+    let delete = dynamo.delete_item().table_name("usage");
+    delete.set_key(Some(row_key("acme#2026-02", &key))).send().await?;
+    let said = verify(&bench).await?;
+    assert!(said.contains("total is not the fold of its entries"), "{said}");
+    set(&bench, "total", "mapped_bugs", AttributeValue::N("2".to_owned())).await?;
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("sealed entry is missing") && said.contains(&key),
+        "{said}"
+    );
+    bench.store.restore(&good)?;
+
+    // An entry that nobody qualified, with a good hash and a total that counts it.
+    let bug = Life::of(&bench, "9999")?.at.ticket.bug();
+    let taken = usage(&bench)
+        .entry("acme#2026-02", &key)
+        .await?
+        .context("entry")?;
+    let mut fields = taken.entry.fields().clone();
+    for (name, value) in [
+        ("key", bill::charge_key(&bug)),
+        ("bug", bug.to_string()),
+        ("ticket", "zendesk:9999".to_owned()),
+    ] {
+        fields.insert(name.to_owned(), bill::Field::text(value));
+    }
+    let entry = bill::Entry::new(fields);
+    let mut row = row_key("acme#2026-02", &bill::charge_key(&bug));
+    for (name, field) in entry.fields() {
+        let value = match field {
+            bill::Field::Text(text) => AttributeValue::S(text.clone()),
+            bill::Field::Number(digits) => AttributeValue::N(digits.clone()),
+        };
+        row.insert(name.clone(), value);
+    }
+    row.insert("hash".to_owned(), AttributeValue::S(entry.hash()));
+    dynamo
+        .put_item()
+        .table_name("usage")
+        .set_item(Some(row))
+        .send()
+        .await?;
+    set(&bench, "total", "mapped_bugs", AttributeValue::N("4".to_owned())).await?;
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("no flag on the ledger") && said.contains(bug.as_str()),
+        "{said}"
+    );
+    bench.store.restore(&good)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_seal_that_was_rewritten_is_named() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    seal(&bench, false).await?;
+    let good = bench.store.snapshot()?;
+    // A seal that was rewritten.
+    let last = usage(&bench)
+        .last_batch(&org()?, &month("2026-02")?)
+        .await?
+        .context("seal")?;
+    let mut rewritten = serde_json::to_value(&last)?;
+    rewritten["leaves"][0]["hash"] = json!("0".repeat(64));
+    set(
+        &bench,
+        "batch#000000",
+        "body",
+        AttributeValue::S(rewritten.to_string()),
+    )
+    .await?;
+    let said = verify(&bench).await?;
+    assert!(said.contains("does not have the root of its leaves"), "{said}");
+    bench.store.restore(&good)?;
+    assert!(verify(&bench).await?.contains("verified"));
+    Ok(())
+}
