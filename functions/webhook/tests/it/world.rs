@@ -33,12 +33,12 @@ pub(crate) const HAND_OVER_MS: u64 = 30_000;
 pub(crate) const VARIABLES: [(&str, &str); 8] = [
     ("EVENTS_TABLE", "events"),
     ("SETTINGS_TABLE", "settings"),
-    ("OPEN_PR_QUEUE_URL", "http://sqs.invalid/1/open-pr"),
     ("EXTRACT_QUEUE_URL", "http://sqs.invalid/1/extract"),
     ("SETTINGS_CACHE_SECONDS", "60"),
     ("HAND_OVER_MS", "30000"),
     ("EVENT_TTL_SECONDS", "3456000"),
     ("REDELIVERY_HORIZON_SECONDS", "2419200"),
+    ("OPEN_PR_QUEUE_URL", "http://sqs.invalid/1/open-pr"),
 ];
 
 /// Secrets that the orgs' settings refer to.
