@@ -2,6 +2,7 @@
 
 mod bans;
 mod events;
+mod faults;
 mod meter;
 mod orders;
 mod repository;
