@@ -37,7 +37,7 @@ pub enum Variant {
     NoProbe,
     /// It is looked for in an index that lags.
     LaggingProbe,
-    /// The lease is over before the invocation is.
+    /// The lease does not cover the longest life of a request.
     ShortLease,
     /// Only open pull requests are looked at.
     OpenPullsOnly,

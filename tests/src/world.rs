@@ -101,7 +101,7 @@ impl World {
             deployments.insert(
                 name.to_owned(),
                 Deployment {
-                    env: cloud.environment(name)?,
+                    env: setup::environment(&cloud, name, variant)?,
                     clock: Arc::clone(&shown),
                     ids: Arc::new(Ids(Arc::clone(&points))),
                     dynamo: dynamo.clone(),

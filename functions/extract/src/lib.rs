@@ -4,6 +4,7 @@
 //! customer's own words. Two events of one content are one extraction; a new customer comment is another.
 
 mod question;
+mod superseded;
 
 use ratchet_domain::bug::Extraction;
 use ratchet_domain::ids::ContentHash;
@@ -61,6 +62,7 @@ impl Extract {
             .is_some()
         {
             tracing::info!(work.key = %touched.ticket.subject(), "ticket is billed, its new content is left alone");
+            superseded::end(invocation, &touched.ticket, None).await?;
             return Ok(None);
         }
         let connection = self.own.parts.connector.org(&touched.ticket.org, ledger).await?;
@@ -134,7 +136,10 @@ impl QueueStage for Extract {
         };
         let claim = match invocation.ledger.claim(&asked.work).await? {
             Decision::Run(claim) => claim,
-            Decision::Replay(sealed) => return self.pass(invocation, touched, &asked.content, &sealed).await,
+            Decision::Replay(sealed) => {
+                superseded::end(invocation, &touched.ticket, Some(&asked.content)).await?;
+                return self.pass(invocation, touched, &asked.content, &sealed).await;
+            }
             Decision::Parked(_) => return Ok(()),
         };
         let settings = asked.connection.settings();

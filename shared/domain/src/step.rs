@@ -2,11 +2,14 @@
 
 use crate::ids::{ContentHash, RepoName};
 
+/// What every extraction's step begins with.
+pub const EXTRACT: &str = "extract#";
+
 /// Extraction of one customer content.
 /// Lifetime: for ever. Value: [`crate::bug::Extraction`].
 #[must_use]
 pub fn extract(content: &ContentHash) -> String {
-    format!("extract#{}", content.short())
+    format!("{EXTRACT}{}", content.short())
 }
 
 /// Mapping of one extracted bug, over the trees pinned by its first claim.

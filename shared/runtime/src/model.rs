@@ -166,7 +166,11 @@ pub async fn settle<T: Serialize>(
     settings: &Settings,
 ) -> Result<Sealed, StageError> {
     let (spent, model) = acted.receipt().spent();
-    metric::count(metric::MODEL_TOKENS, model, spent.input + spent.output);
+    metric::count(
+        metric::MODEL_TOKENS,
+        model,
+        spent.input.saturating_add(spent.output),
+    );
     let entries = tokens.entries(ticket, settings, acted.claim(), model, spent)?;
     let problem = match acted.receipt() {
         Asked::Answered(_) => None,

@@ -31,11 +31,6 @@ pub(super) fn apply(variant: Variant, hub: &Hub, run: u32, call: &Call, next: &N
                 "fence = :fence AND attempt_id = :seen AND #state = :state AND attribute_not_exists(subject)";
             put(&mut body, "ConditionExpression", json!(never));
         }
-        Variant::ShortLease if is_claim(&body) => {
-            let soon = json!({ "N": (hub.now_ms() + 1_000).to_string() });
-            set_value(&mut body, ":lease", soon.clone());
-            set_item(&mut body, "lease_until", soon);
-        }
         Variant::ConsumedAtTheDoor if body.get("TableName") == Some(&json!("EventsTable")) => {
             let consumed = json!({ "N": hub.now_ms().to_string() });
             if let Some(item) = body.get_mut("Item") {

@@ -11,10 +11,12 @@ use local::sandbox::model::answers::{self, Answer};
 use local::sandbox::source::SourceFile;
 use local::sandbox::zendesk::NewTicket;
 use ratchet_guard::clock::Millis;
+use ratchet_runtime::config::Env;
 use serde_json::json;
 
 use crate::hub::Times;
 use crate::script::Script;
+use crate::variant::Variant;
 
 /// When every schedule begins: 2026-11-10T10:00:00Z, far from the turn of a month.
 pub(crate) const START_MS: Millis = 1_794_304_800_000;
@@ -50,6 +52,15 @@ pub(super) fn times(cloud: &Cloud) -> Result<Times> {
         client_timeout_ms: of("CLIENT_TIMEOUT_MS")?,
         model_timeout_ms: of("MODEL_TIMEOUT_MS")?,
         request_life_ms: of("REQUEST_LIFE_MAX_MS")?,
+    })
+}
+
+/// A function's environment; one broken variant does not let its leases cover what may still land.
+pub(super) fn environment(cloud: &Cloud, binary: &str, variant: Variant) -> Result<Env> {
+    let env = cloud.environment(binary)?;
+    Ok(match variant {
+        Variant::ShortLease => env.and([("REQUEST_LIFE_MAX_MS".to_owned(), "1".to_owned())]),
+        _ => env,
     })
 }
 

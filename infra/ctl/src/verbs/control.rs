@@ -44,7 +44,7 @@ fn stage(text: &str) -> Result<Stage, String> {
 /// Runs either verb. **JSON**: `{"org","before","after","version","stored"}`, with the controls before and after.
 ///
 /// # Errors
-/// As [`change`].
+/// When the controls cannot be read or stored, or the org is unknown.
 pub async fn run(app: &mut App<'_>, args: &Args, pause: bool) -> Result<Report, Failure> {
     let stage = args.stage;
     change(app, args.org.as_deref(), args.apply, |controls| match stage {

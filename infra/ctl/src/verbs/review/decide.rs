@@ -1,6 +1,6 @@
 //! `ctl review edit|approve|reject|retry`: a decision is a row, made once, with who and when.
 //!
-//! **Shape** of the row: the subject of what is decided, step `review#<step>#<fence>`, result a [`Decided`]. **Lifetime**: for
+//! **Shape** of the row: the subject of what is decided, step `review#<step>#<fence>`, result a `Decided`. **Lifetime**: for
 //! ever. The first decision about a fence stands; the same one again finishes what the first began.
 
 use ratchet_domain::park::{Mend, Reason};
