@@ -166,11 +166,8 @@ pub async fn settle<T: Serialize>(
     settings: &Settings,
 ) -> Result<Sealed, StageError> {
     let (spent, model) = acted.receipt().spent();
-    metric::count(
-        metric::MODEL_TOKENS,
-        model,
-        spent.input.saturating_add(spent.output),
-    );
+    let tokens_spent = spent.input.saturating_add(spent.output);
+    metric::count(metric::MODEL_TOKENS, model, tokens_spent);
     let entries = tokens.entries(ticket, settings, acted.claim(), model, spent)?;
     let problem = match acted.receipt() {
         Asked::Answered(_) => None,
