@@ -3,8 +3,11 @@
 //! [`Settings::parse`] reads a whole document and names *every* problem with its path, so that an operator mends
 //! a file once and not once a field.
 
+mod billing;
 mod controls;
+mod providers;
 mod read;
+mod reader;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +16,7 @@ use thiserror::Error;
 use crate::ids::{OrgId, RepoName};
 use crate::period::Zone;
 pub use controls::{Controls, Effects};
-use read::Reader;
+use reader::Reader;
 
 /// One thing wrong with a settings document.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]

@@ -107,10 +107,10 @@ impl Events {
             )
             .set_expression_attribute_names(names([("#event", "event")]))
             .update_expression("SET consumed_at = :now, attempt_id = :attempt REMOVE unfinished, due_at")
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":now", number(self.clock.now_ms())),
                 (":attempt", text(self.ids.fresh())),
-            ]))
+            ])))
             .send()
             .await;
         match update_answer(answer)? {
@@ -135,10 +135,10 @@ impl Events {
             .table_name(&*self.table)
             .index_name(UNFINISHED_INDEX)
             .key_condition_expression("unfinished = :partition AND due_at <= :due")
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":partition", text(Unfinished::Event.partition(shard))),
                 (":due", number(due_until)),
-            ]))
+            ])))
             .set_exclusive_start_key(start)
             .limit(100)
             .send()
@@ -165,12 +165,12 @@ impl Events {
                 AND (attribute_not_exists(resent_of) OR resent_of <> :until OR resend_at <= :now)",
             )
             .update_expression("SET resend_at = :next, resent_of = :until, attempt_id = :attempt")
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":until", number(event.due_at)),
                 (":now", number(self.clock.now_ms())),
                 (":next", number(next_ms)),
                 (":attempt", text(&attempt_id)),
-            ]))
+            ])))
             .send()
             .await;
         Ok(written(update_answer(answer)?, &attempt_id))
@@ -240,7 +240,7 @@ impl Intake {
             .set_item(Some(self.row(event, &attempt_id, now_ms)))
             .condition_expression("attribute_not_exists(#event) OR #ttl < :now_s")
             .set_expression_attribute_names(names([("#event", "event"), ("#ttl", "ttl")]))
-            .set_expression_attribute_values(values([(":now_s", number(now_ms / 1000))]))
+            .set_expression_attribute_values(Some(values([(":now_s", number(now_ms / 1000))])))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -307,12 +307,12 @@ impl Intake {
                 "hand_over_until = :until AND hand_over_until <= :now AND attribute_not_exists(consumed_at)",
             )
             .update_expression("SET hand_over_until = :next, due_at = :next, attempt_id = :attempt")
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":until", number(until)),
                 (":now", number(now_ms)),
                 (":next", next),
                 (":attempt", text(&attempt_id)),
-            ]))
+            ])))
             .send()
             .await;
         if written(update_answer(answer)?, &attempt_id) {
@@ -337,11 +337,11 @@ impl Intake {
                 "attempt_id = :mine AND attribute_not_exists(consumed_at)",
             )
             .update_expression("SET hand_over_until = :now, due_at = :now, attempt_id = :attempt")
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":mine", text(&hand_over.attempt_id)),
                 (":now", number(self.events.clock.now_ms())),
                 (":attempt", text(&attempt_id)),
-            ]))
+            ])))
             .send()
             .await;
         match update_answer(answer)? {

@@ -155,13 +155,11 @@ pub(crate) fn get_number(item: &Item, name: &str) -> Option<u64> {
 }
 
 /// The expression's values, in one call.
-pub(crate) fn values<const N: usize>(pairs: [(&str, AttributeValue); N]) -> Option<Item> {
-    Some(
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
+pub(crate) fn values<const N: usize>(pairs: [(&str, AttributeValue); N]) -> Item {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Names that are reserved words of the store, in one call.

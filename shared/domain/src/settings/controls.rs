@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Problem;
-use super::read::Reader;
+use super::reader::Reader;
 use crate::stage::Stage;
 
 /// Most invocations of one org at once that can be asked for. Reason: each is a row that a claim may have to try.

@@ -189,7 +189,7 @@ impl Ledger {
             .condition_expression("fence = :fence AND attempt_id = :seen AND #state = :state")
             .update_expression(TAKE_OVER)
             .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":fence", number(found.fence)),
                 (":seen", text(&found.attempt_id)),
                 (":state", text(found.state.as_str())),
@@ -205,7 +205,7 @@ impl Ledger {
                     ":partition",
                     text(unfinished_partition(Unfinished::Claimed, work.key.subject())),
                 ),
-            ]))
+            ])))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()

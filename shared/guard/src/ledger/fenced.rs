@@ -29,16 +29,11 @@ impl FencedUpdate {
         }
     }
 
-    /// All values of the expression and of [`MINE`].
-    pub(super) fn values_for(
-        self,
-        fence: u64,
-        attempt: aws_sdk_dynamodb::types::AttributeValue,
-    ) -> (String, Item) {
+    /// All values of the expression and of [`MINE`], but for the attempt's.
+    pub(super) fn values_for(self, fence: u64) -> (String, Item) {
         let mut values = self.values;
         values.insert(":mine".to_owned(), number(fence));
         values.insert(":claimed".to_owned(), text(State::Claimed.as_str()));
-        values.insert(":attempt".to_owned(), attempt);
         (self.expression, values)
     }
 }
@@ -55,6 +50,13 @@ pub(super) enum Fenced {
     Lost(Option<Box<Record>>),
 }
 
+impl Fenced {
+    /// Whether the row is as this write has it.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self, Self::Written)
+    }
+}
+
 /// The condition of every write after the claim.
 pub(super) const MINE: &str = "fence = :mine AND #state = :claimed";
 
@@ -66,16 +68,29 @@ impl Ledger {
         fence: u64,
         update: FencedUpdate,
     ) -> Result<Fenced, StageError> {
+        let (expression, values) = update.values_for(fence);
+        self.write_if(key, MINE, expression, values).await
+    }
+
+    /// Updates a row if it stands as `condition` says, which names its state `#state`. The update sets `attempt_id` to
+    /// `:attempt`, so that a resend which meets its own first send is known from another's write.
+    pub(super) async fn write_if(
+        &self,
+        key: &WorkKey,
+        condition: &str,
+        update: impl Into<String>,
+        mut values: Item,
+    ) -> Result<Fenced, StageError> {
         let (attempt_id, attempt) = self.fresh_id();
-        let (expression, values) = update.values_for(fence, attempt);
+        values.insert(":attempt".to_owned(), attempt);
         let answer = self
             .shared
             .client
             .update_item()
             .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(key)))
-            .condition_expression(MINE)
-            .update_expression(expression)
+            .condition_expression(condition)
+            .update_expression(update)
             .set_expression_attribute_names(names([("#state", "state")]))
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -1,12 +1,9 @@
 //! What only a person asks for: closing what nobody will work on, doing once more what is done, and reading it all.
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-
-use super::resend::ours;
 use super::{Ledger, Page};
 use crate::error::StageError;
 use crate::record::{Record, State, Unfinished, unfinished_partition};
-use crate::store::{Item, StoreError, names, number, text, update_answer, values};
+use crate::store::{Item, StoreError, number, text, values};
 
 /// Why a row that was sealed waits: somebody asked for its effect once more.
 const REFIRED: &str = "refired";
@@ -18,26 +15,17 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn close(&self, record: &Record) -> Result<bool, StageError> {
-        let (attempt_id, attempt) = self.fresh_id();
-        let answer = self
-            .shared
-            .client
-            .update_item()
-            .table_name(&*self.shared.table)
-            .set_key(Some(Self::row_key(&record.key)))
-            .condition_expression("(#state = :parked OR #state = :receipt) AND fence = :fence")
-            .update_expression("SET attempt_id = :attempt REMOVE unfinished, due_at, resume_at")
-            .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([
-                (":parked", text(State::Parked.as_str())),
-                (":receipt", text(State::Receipt.as_str())),
-                (":fence", number(record.fence)),
-                (":attempt", attempt),
-            ]))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        Ok(ours(update_answer(answer)?, &attempt_id))
+        let condition = "(#state = :parked OR #state = :receipt) AND fence = :fence";
+        let update = "SET attempt_id = :attempt REMOVE unfinished, due_at, resume_at";
+        let values = values([
+            (":parked", text(State::Parked.as_str())),
+            (":receipt", text(State::Receipt.as_str())),
+            (":fence", number(record.fence)),
+        ]);
+        Ok(self
+            .write_if(&record.key, condition, update, values)
+            .await?
+            .is_written())
     }
 
     /// Lets a sealed step be claimed once more. The next attempt asks the provider before it acts, as after any attempt
@@ -49,34 +37,23 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn reopen(&self, record: &Record) -> Result<bool, StageError> {
-        let (attempt_id, attempt) = self.fresh_id();
         let partition = unfinished_partition(Unfinished::Waiting, record.key.subject());
-        let answer = self
-            .shared
-            .client
-            .update_item()
-            .table_name(&*self.shared.table)
-            .set_key(Some(Self::row_key(&record.key)))
-            .condition_expression("#state = :sealed AND fence = :fence")
-            .update_expression(
-                "SET #state = :parked, reason = :reason, resume_at = :now, resumed_at = :now, due_at = :now, \
-                attempts = :zero, attempt_id = :attempt, unfinished = :partition",
-            )
-            .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([
-                (":sealed", text(State::Sealed.as_str())),
-                (":parked", text(State::Parked.as_str())),
-                (":fence", number(record.fence)),
-                (":reason", text(REFIRED)),
-                (":now", number(self.now_ms())),
-                (":zero", number(0)),
-                (":attempt", attempt),
-                (":partition", text(partition)),
-            ]))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        Ok(ours(update_answer(answer)?, &attempt_id))
+        let condition = "#state = :sealed AND fence = :fence";
+        let update = "SET #state = :parked, reason = :reason, resume_at = :now, resumed_at = :now, due_at = :now, \
+                attempts = :zero, attempt_id = :attempt, unfinished = :partition";
+        let values = values([
+            (":sealed", text(State::Sealed.as_str())),
+            (":parked", text(State::Parked.as_str())),
+            (":fence", number(record.fence)),
+            (":reason", text(REFIRED)),
+            (":now", number(self.now_ms())),
+            (":zero", number(0)),
+            (":partition", text(partition)),
+        ]);
+        Ok(self
+            .write_if(&record.key, condition, update, values)
+            .await?
+            .is_written())
     }
 
     /// Puts another result and another intent in the place of a settled row's, and deletes its last fault: a request to
@@ -86,27 +63,18 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn forget(&self, record: &Record, body: &str, intent: &str) -> Result<bool, StageError> {
-        let (attempt_id, attempt) = self.fresh_id();
-        let answer = self
-            .shared
-            .client
-            .update_item()
-            .table_name(&*self.shared.table)
-            .set_key(Some(Self::row_key(&record.key)))
-            .condition_expression("#state = :state AND attempt_id = :seen")
-            .update_expression("SET body = :body, intent = :intent, attempt_id = :attempt REMOVE detail")
-            .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([
-                (":state", text(record.state.as_str())),
-                (":seen", text(&record.attempt_id)),
-                (":body", text(body)),
-                (":intent", text(intent)),
-                (":attempt", attempt),
-            ]))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        Ok(ours(update_answer(answer)?, &attempt_id))
+        let condition = "#state = :state AND attempt_id = :seen";
+        let update = "SET body = :body, intent = :intent, attempt_id = :attempt REMOVE detail";
+        let values = values([
+            (":state", text(record.state.as_str())),
+            (":seen", text(&record.attempt_id)),
+            (":body", text(body)),
+            (":intent", text(intent)),
+        ]);
+        Ok(self
+            .write_if(&record.key, condition, update, values)
+            .await?
+            .is_written())
     }
 
     /// A page of every row whose subject begins with `prefix`, in the table's own order: the rows of one subject follow on
@@ -122,7 +90,7 @@ impl Ledger {
             .scan()
             .table_name(&*self.shared.table)
             .filter_expression("begins_with(subject, :prefix)")
-            .set_expression_attribute_values(values([(":prefix", text(prefix))]))
+            .set_expression_attribute_values(Some(values([(":prefix", text(prefix))])))
             .consistent_read(true)
             .set_exclusive_start_key(start)
             .send()

@@ -1,13 +1,11 @@
 //! Reading the ledger: one record, one subject's whole life, what is unfinished; and bringing parked work back.
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-
 use super::size::bounded;
 use super::{Ledger, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
 use crate::record::{Record, State, UNFINISHED_INDEX, UNFINISHED_SHARDS, Unfinished, unfinished_partition};
-use crate::store::{Item, StoreError, Write, names, number, put_answer, text, update_answer, values};
+use crate::store::{Item, StoreError, Write, names, number, put_answer, text, values};
 use crate::work::{WorkKey, hash};
 
 /// A page of unfinished records, and where the next one begins.
@@ -63,7 +61,7 @@ impl Ledger {
                 .query()
                 .table_name(&*self.shared.table)
                 .key_condition_expression("subject = :subject")
-                .set_expression_attribute_values(values([(":subject", text(subject))]))
+                .set_expression_attribute_values(Some(values([(":subject", text(subject))])))
                 .consistent_read(true)
                 .set_exclusive_start_key(start)
                 .send()
@@ -95,10 +93,10 @@ impl Ledger {
             .table_name(&*self.shared.table)
             .index_name(UNFINISHED_INDEX)
             .key_condition_expression("unfinished = :partition AND due_at <= :due")
-            .set_expression_attribute_values(values([
+            .set_expression_attribute_values(Some(values([
                 (":partition", text(kind.partition(shard))),
                 (":due", number(due_until)),
-            ]))
+            ])))
             .set_exclusive_start_key(start)
             .limit(100)
             .send()
@@ -123,7 +121,6 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn resume(&self, record: &Record) -> Result<bool, StageError> {
-        let (attempt_id, attempt) = self.fresh_id();
         let mut update =
             "SET resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, attempt_id = :attempt, unfinished = :partition"
                 .to_owned();
@@ -131,33 +128,18 @@ impl Ledger {
             update.push_str(" REMOVE intent");
         }
         let partition = unfinished_partition(Unfinished::Waiting, record.key.subject());
-        let answer = self
-            .shared
-            .client
-            .update_item()
-            .table_name(&*self.shared.table)
-            .set_key(Some(Self::row_key(&record.key)))
-            .condition_expression("#state = :parked AND fence = :fence")
-            .update_expression(update)
-            .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([
-                (":parked", text(State::Parked.as_str())),
-                (":fence", number(record.fence)),
-                (":now", number(self.now_ms())),
-                (":zero", number(0)),
-                (":attempt", attempt),
-                (":partition", text(partition)),
-            ]))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match update_answer(answer)? {
-            Write::Applied(_) => Ok(true),
-            Write::Lost(item) => Ok(item
-                .as_ref()
-                .and_then(Record::of)
-                .is_some_and(|record| record.attempt_id == attempt_id)),
-        }
+        let condition = "#state = :parked AND fence = :fence";
+        let values = values([
+            (":parked", text(State::Parked.as_str())),
+            (":fence", number(record.fence)),
+            (":now", number(self.now_ms())),
+            (":zero", number(0)),
+            (":partition", text(partition)),
+        ]);
+        Ok(self
+            .write_if(&record.key, condition, update, values)
+            .await?
+            .is_written())
     }
 
     /// Records a message that nobody can work on, whole, with its reason; the same message is recorded once.
@@ -203,7 +185,7 @@ impl Ledger {
                 "attribute_not_exists(subject) OR #state = :sealed OR attribute_exists(resume_at)",
             )
             .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([(":sealed", text(State::Sealed.as_str()))]))
+            .set_expression_attribute_values(Some(values([(":sealed", text(State::Sealed.as_str()))])))
             .send()
             .await;
         match put_answer(answer)? {

@@ -64,7 +64,8 @@ impl Ledger {
         attempt: AttributeValue,
         companions: Vec<Companion>,
     ) -> Result<Vec<TransactWriteItem>, StageError> {
-        let (expression, values) = update.values_for(fence, attempt);
+        let (expression, mut values) = update.values_for(fence);
+        values.insert(":attempt".to_owned(), attempt);
         let own = Update::builder()
             .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(key)))

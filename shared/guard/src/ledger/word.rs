@@ -1,13 +1,11 @@
 //! A word from outside the ledger: a person, or a reconciliation, has looked at the provider.
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use serde::Serialize;
 
-use super::resend::ours;
 use super::{Decision, Ledger, Sealed};
 use crate::error::StageError;
 use crate::record::{Record, State, Unfinished, unfinished_partition};
-use crate::store::{names, number, text, update_answer, values};
+use crate::store::{number, text, values};
 use crate::work::Work;
 
 impl Ledger {
@@ -56,35 +54,24 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn resume_absent(&self, record: &Record) -> Result<bool, StageError> {
-        let (attempt_id, attempt) = self.fresh_id();
-        let answer = self
-            .shared
-            .client
-            .update_item()
-            .table_name(&*self.shared.table)
-            .set_key(Some(Self::row_key(&record.key)))
-            .condition_expression("#state = :parked AND fence = :fence AND attempt_id = :seen")
-            .update_expression(
-                "SET clean_fence = fence, resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, \
-                attempt_id = :attempt, unfinished = :partition",
-            )
-            .set_expression_attribute_names(names([("#state", "state")]))
-            .set_expression_attribute_values(values([
-                (":parked", text(State::Parked.as_str())),
-                (":fence", number(record.fence)),
-                (":seen", text(&record.attempt_id)),
-                (":now", number(self.now_ms())),
-                (":zero", number(0)),
-                (":attempt", attempt),
-                (
-                    ":partition",
-                    text(unfinished_partition(Unfinished::Waiting, record.key.subject())),
-                ),
-            ]))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        Ok(ours(update_answer(answer)?, &attempt_id))
+        let condition = "#state = :parked AND fence = :fence AND attempt_id = :seen";
+        let update = "SET clean_fence = fence, resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, \
+                attempt_id = :attempt, unfinished = :partition";
+        let values = values([
+            (":parked", text(State::Parked.as_str())),
+            (":fence", number(record.fence)),
+            (":seen", text(&record.attempt_id)),
+            (":now", number(self.now_ms())),
+            (":zero", number(0)),
+            (
+                ":partition",
+                text(unfinished_partition(Unfinished::Waiting, record.key.subject())),
+            ),
+        ]);
+        Ok(self
+            .write_if(&record.key, condition, update, values)
+            .await?
+            .is_written())
     }
 
     /// Everything of that kind that is due, from all shards, at most `records_max`.
