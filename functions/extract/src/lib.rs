@@ -62,7 +62,7 @@ impl Extract {
             .is_some()
         {
             tracing::info!(work.key = %touched.ticket.subject(), "ticket is billed, its new content is left alone");
-            superseded::end(invocation, &touched.ticket, None).await?;
+            superseded::end(invocation, &touched.ticket).await?;
             return Ok(None);
         }
         let connection = self.own.parts.connector.org(&touched.ticket.org, ledger).await?;
@@ -137,10 +137,10 @@ impl QueueStage for Extract {
         let claim = match invocation.ledger.claim(&asked.work).await? {
             Decision::Run(claim) => claim,
             Decision::Replay(sealed) => {
-                superseded::end(invocation, &touched.ticket, Some(&asked.content)).await?;
+                superseded::end(invocation, &touched.ticket).await?;
                 return self.pass(invocation, touched, &asked.content, &sealed).await;
             }
-            Decision::Parked(_) => return Ok(()),
+            Decision::Parked(_) => return superseded::end(invocation, &touched.ticket).await,
         };
         let settings = asked.connection.settings();
         let claim = self.own.budget.within(claim, &touched.ticket, settings).await?;

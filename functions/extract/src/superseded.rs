@@ -2,10 +2,10 @@
 //!
 //! A delivery extracts what the ticket says now, so it never takes such a claim over by itself, and the sweep would send
 //! the message again for ever. They end once the ticket needs no older words: it is billed, or its newer words are
-//! extracted.
+//! extracted or wait for a person.
 
 use ratchet_domain::bug::Extraction;
-use ratchet_domain::ids::{ContentHash, TicketRef};
+use ratchet_domain::ids::TicketRef;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::{Decision, StageError, State, Work};
@@ -13,21 +13,16 @@ use ratchet_runtime::batch::Invocation;
 use ratchet_runtime::model::{Answered, Asked};
 use ratchet_runtime::tokens::Spent;
 
-/// Seals every claim of an extraction whose lease has ended, but for that of `current`.
+/// Seals every claim of an extraction whose lease has ended. The ticket's own words are settled when this is called, or
+/// it is billed: what is still claimed is older.
 ///
 /// # Errors
 /// As [`ratchet_guard::Ledger::claim`] and a seal; a claim that another attempt holds is left to it.
-pub(crate) async fn end(
-    invocation: &Invocation,
-    ticket: &TicketRef,
-    current: Option<&ContentHash>,
-) -> Result<(), StageError> {
+pub(crate) async fn end(invocation: &Invocation, ticket: &TicketRef) -> Result<(), StageError> {
     let ledger = &invocation.ledger;
-    let current = current.map(step::extract);
     for record in ledger.life(&ticket.subject()).await? {
         let is_extraction = record.key.step().starts_with(step::EXTRACT);
-        let is_current = Some(record.key.step()) == current.as_deref();
-        if record.state != State::Claimed || !is_extraction || is_current {
+        if record.state != State::Claimed || !is_extraction {
             continue;
         }
         let work = Work::new(record.key.clone(), record.content.clone())

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use setup::tickets;
 pub use setup::{CHANNEL, sandbox_secrets, sandbox_settings, working_tree};
 
 use report::Report;

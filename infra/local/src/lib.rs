@@ -11,6 +11,7 @@ pub mod runtime_api;
 pub mod sandbox;
 pub mod serve;
 pub mod sqs;
+pub mod stand;
 pub mod template;
 pub mod up;
 pub mod watch;

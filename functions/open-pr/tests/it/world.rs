@@ -1,29 +1,24 @@
 //! A billed bug in two repositories, up to the point where its children run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use local::aws::Aws;
-use local::cloud::Cloud;
 use local::demo::sandbox_settings;
+use local::stand::{NOW_MS, Stand};
 use open_pr::OpenPr;
 use ratchet_domain::ids::{ContentHash, OrgId, Provider, RepoName, TicketNumber, TicketRef};
 use ratchet_domain::message::{Body, BugInRepo, Envelope};
 use ratchet_domain::step;
-use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock, Millis};
+use ratchet_guard::clock::Millis;
 use ratchet_guard::{Ledger, Record, Work};
 use ratchet_providers::transport::{Transport, TransportError};
 use ratchet_runtime::batch;
 use ratchet_runtime::config::Reader;
-use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::stage::key_of;
 use serde_json::{Value, json};
 
-const NOW: Millis = 1_795_165_200_000;
 const DEADLINE_MS: Millis = 60_000;
 
 pub(crate) const REPOS: [&str; 2] = ["acme/app", "acme/shop"];
@@ -45,7 +40,7 @@ impl Transport for Refusing {
 }
 
 pub(crate) struct World {
-    aws: Aws,
+    stand: Stand,
     stage: OpenPr,
     ledger: Ledger,
 }
@@ -64,19 +59,14 @@ fn content() -> ContentHash {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
-        let aws = Aws::memory(Arc::clone(&clock)).unwrap();
+        let mut stand = Stand::new().await.unwrap();
         let key = include_str!("../../../../shared/providers/src/github/tests/app_key.pem");
-        let secrets = BTreeMap::from([("APP_KEY".to_owned(), key.to_owned())]);
-        let cloud = Cloud::deploy(aws.clone(), secrets).await.unwrap();
-        let ids = Arc::new(CountedAttemptIds::new("test"));
-        let deployment = cloud
-            .deployment("open-pr", &aws.link(), Arc::new(Refusing), clock, ids)
-            .unwrap();
-        put_org(&deployment).await;
+        stand.cloud.secrets.insert("APP_KEY".to_owned(), key.to_owned());
+        stand.put("acme", &settings()).await.unwrap();
+        let deployment = stand.deployment_over("open-pr", Arc::new(Refusing)).unwrap();
         let ledger = deployment.ledger(&mut Reader::new(&deployment.env));
         let stage = OpenPr::new(&deployment).unwrap();
-        let world = Self { aws, stage, ledger };
+        let world = Self { stand, stage, ledger };
         world.bill().await;
         world
     }
@@ -129,7 +119,7 @@ impl World {
         message.body = Some(Envelope::new(None, Body::OpenPr(child)).to_json());
         let mut event = SqsEvent::default();
         event.records = vec![message];
-        let answer = batch::handle(&self.stage, event, NOW + DEADLINE_MS)
+        let answer = batch::handle(&self.stage, event, NOW_MS + DEADLINE_MS)
             .await
             .unwrap();
         answer.batch_item_failures.len()
@@ -143,11 +133,11 @@ impl World {
 
     /// Messages that wait for the root cause's stage.
     pub(crate) fn handed_on(&self) -> usize {
-        self.aws.sqs.receive("PublishRcaQueue", 10).len()
+        self.stand.cloud.aws.sqs.receive("PublishRcaQueue", 10).len()
     }
 }
 
-async fn put_org(deployment: &Deployment) {
+fn settings() -> Value {
     let mut document = sandbox_settings("acme", &REPOS.map(str::to_owned));
     let fields = document.as_object_mut().unwrap();
     let github = json!({ "api_url": "https://api.github.com", "app_id": "1234", "installation_id": "5678",
@@ -156,14 +146,5 @@ async fn put_org(deployment: &Deployment) {
     let model = json!({ "provider": "anthropic", "base_url": "https://api.anthropic.com",
         "api_key": "env:APP_KEY", "name": "m" });
     fields.insert("model".to_owned(), model);
-    deployment
-        .dynamo
-        .put_item()
-        .table_name("SettingsTable")
-        .item("org", AttributeValue::S("acme".to_owned()))
-        .item("document", AttributeValue::S(document.to_string()))
-        .item("version", AttributeValue::N("1".to_owned()))
-        .send()
-        .await
-        .unwrap();
+    document
 }

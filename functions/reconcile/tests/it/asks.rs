@@ -1,20 +1,21 @@
 //! Who may ask for what: everything else is refused, and changes nothing.
 
 use anyhow::Result;
+use local::stand::MINUTE_MS;
 use reconcile::Status;
 use serde_json::json;
 
-use crate::world::{MINUTE_MS, SINCE, World};
+use crate::world::{SINCE, World};
 
 #[tokio::test]
 async fn schedules_tick_compares_every_org_once() -> Result<()> {
     let world = World::new().await?;
-    world.open(0, 5101)?;
+    world.write(0, 5101)?;
     world.clock.advance(60 * MINUTE_MS);
     let tick = json!({ "source": "schedule", "schedule": "reconcile", "time": world.now() });
     let plan = world.reconcile(tick.clone()).await?;
     assert_eq!((plan.status, plan.items.len()), (Status::Planned, 1));
-    world.open(1, 5102)?;
+    world.write(1, 5102)?;
     let again = world.reconcile(tick).await?;
     assert_eq!((again.status, again.items.len()), (Status::Duplicate, 1));
     Ok(())
@@ -23,7 +24,7 @@ async fn schedules_tick_compares_every_org_once() -> Result<()> {
 #[tokio::test]
 async fn what_is_younger_than_the_settling_time_is_no_finding() -> Result<()> {
     let world = World::new().await?;
-    world.open(0, 5101)?;
+    world.write(0, 5101)?;
     world.clock.advance(5 * MINUTE_MS);
     let tick = json!({ "source": "schedule", "schedule": "reconcile", "time": world.now() });
     assert_eq!(world.reconcile(tick).await?.items.len(), 0);

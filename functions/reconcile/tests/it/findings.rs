@@ -1,11 +1,12 @@
 //! What a comparison finds, and what carrying the plan out does about it.
 
 use anyhow::{Context, Result};
+use local::stand::MINUTE_MS;
 use ratchet_guard::State;
 use reconcile::{Kind, Plan, Repair, Status};
 use serde_json::json;
 
-use crate::world::{MINUTE_MS, World};
+use crate::world::World;
 
 fn kinds(plan: &Plan) -> Vec<Kind> {
     plan.items.iter().map(|item| item.kind).collect()
@@ -35,7 +36,7 @@ async fn world_that_agrees_gives_an_empty_plan() -> Result<()> {
 #[tokio::test]
 async fn ticket_that_no_webhook_told_of_is_enqueued_once_and_the_next_plan_is_clean() -> Result<()> {
     let world = World::new().await?;
-    world.open(0, 5101)?;
+    world.write(0, 5101)?;
     world.clock.advance(20 * MINUTE_MS);
     let plan = world.plan("a").await?;
     assert_eq!(kinds(&plan), [Kind::TicketUnknown]);
@@ -62,8 +63,8 @@ async fn ticket_that_no_webhook_told_of_is_enqueued_once_and_the_next_plan_is_cl
 #[tokio::test]
 async fn plan_of_a_world_that_has_moved_is_refused_and_changes_nothing() -> Result<()> {
     let world = World::new().await?;
-    world.open(0, 5101)?;
-    world.open(1, 5102)?;
+    world.write(0, 5101)?;
+    world.write(1, 5102)?;
     world.clock.advance(20 * MINUTE_MS);
     let plan = world.plan("a").await?;
     assert_eq!(plan.items.len(), 2);

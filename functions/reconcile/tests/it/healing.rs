@@ -1,6 +1,7 @@
 //! What carrying a plan out puts right by itself: each is mended once, and the next plan is clean.
 
 use anyhow::{Context, Result};
+use local::stand::MINUTE_MS;
 use ratchet_guard::{State, WorkKey};
 use ratchet_providers::secret::Secret;
 use ratchet_providers::slack::{Slack, message_body};
@@ -8,7 +9,7 @@ use ratchet_providers::wire::Wire;
 use reconcile::{Kind, Plan, Repair};
 use serde_json::json;
 
-use crate::world::{MINUTE_MS, World, settings};
+use crate::world::{World, settings};
 
 const SUBJECT: &str = "ticket#acme#zendesk#5101";
 const STEPS: [&str; 3] = ["pr#acme/shop", "rca-comment", "slack#C0RATCHET"];

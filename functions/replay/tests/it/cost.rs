@@ -7,12 +7,12 @@ use ratchet_domain::stage::Stage;
 use ratchet_guard::{Work, WorkKey};
 use serde_json::json;
 
-use crate::world::{MINUTE_MS, World};
+use local::stand::{MINUTE_MS, Stand};
 
 const STUCK: u64 = 1_000;
 
 /// Finished rows, written in batches as they stand after their seal.
-fn finish(world: &World, count: u64) {
+fn finish(world: &Stand, count: u64) {
     let ids: Vec<u64> = (0..count).collect();
     for chunk in ids.chunks(25) {
         let rows = chunk.iter().map(|id| {
@@ -32,7 +32,7 @@ fn finish(world: &World, count: u64) {
 
 /// The calls of a sweep over [`STUCK`] claims among `finished` rows.
 async fn sweep_among(finished: u64) -> Result<BTreeMap<String, u64>> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     finish(&world, finished);
     for id in 0..STUCK {
         let key = WorkKey::new(format!("ticket#acme#zendesk#{id}"), "pr#acme/shop");

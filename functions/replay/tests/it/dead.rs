@@ -5,10 +5,10 @@ use ratchet_domain::stage::Stage;
 use replay::{Redrive, Redriven};
 use serde_json::json;
 
-use crate::world::{MINUTE_MS, World, queue_of};
+use local::stand::{MINUTE_MS, Stand, queue_of};
 
 /// Messages of a stage that were received until the queue gave them up.
-async fn dead_letters(world: &World, stage: Stage, count: usize) -> Result<()> {
+async fn dead_letters(world: &Stand, stage: Stage, count: usize) -> Result<()> {
     let sqs = world.cloud.aws.link().sqs();
     let queue = queue_of(stage);
     for number in 0..count {
@@ -37,7 +37,7 @@ fn redriven(outcome: Redrive, messages: u64) -> Vec<Redriven> {
 
 #[tokio::test]
 async fn dead_letters_go_back_and_empty_queues_are_left_alone() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     dead_letters(&world, Stage::Map, 1).await?;
     world.tap.forget();
     assert_eq!(world.tick().await?.redriven, redriven(Redrive::Started, 1));
@@ -50,7 +50,7 @@ async fn dead_letters_go_back_and_empty_queues_are_left_alone() -> Result<()> {
 
 #[tokio::test]
 async fn redrive_while_one_runs_is_said_and_changes_nothing() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     dead_letters(&world, Stage::Map, 5).await?;
     assert_eq!(world.tick().await?.redriven, redriven(Redrive::Started, 5));
     let asked = json!({ "source": "operator", "id": "a", "redrive": true });
@@ -67,7 +67,7 @@ async fn redrive_while_one_runs_is_said_and_changes_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn operator_redrives_only_where_it_says_so() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     dead_letters(&world, Stage::Map, 1).await?;
     let quiet = world.replay(json!({ "source": "operator", "id": "a" })).await?;
     assert_eq!(quiet.redriven, []);

@@ -5,11 +5,11 @@ use ratchet_domain::stage::Stage;
 use ratchet_guard::State;
 use serde_json::json;
 
-use crate::world::{MINUTE_MS, World};
+use local::stand::{MINUTE_MS, Stand};
 
 #[tokio::test]
 async fn event_whose_message_was_lost_is_handed_over_again_and_decided() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.lose(Stage::Extract);
     assert_eq!(world.tick().await?.events, 0, "its hand-over is not over");
@@ -27,7 +27,7 @@ async fn event_whose_message_was_lost_is_handed_over_again_and_decided() -> Resu
 
 #[tokio::test]
 async fn crash_between_the_note_and_the_send_is_healed_by_the_next_sweep() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.lose(Stage::Extract);
     world.clock.advance(MINUTE_MS);
@@ -52,7 +52,7 @@ async fn crash_between_the_note_and_the_send_is_healed_by_the_next_sweep() -> Re
 
 #[tokio::test]
 async fn crash_before_the_note_is_healed_by_the_next_sweep() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.lose(Stage::Extract);
     world.clock.advance(MINUTE_MS);
@@ -66,7 +66,7 @@ async fn crash_before_the_note_is_healed_by_the_next_sweep() -> Result<()> {
 #[tokio::test]
 async fn work_of_a_killed_function_comes_back_with_its_lease_and_a_sweep_beside_it_changes_nothing()
 -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world
         .tap
@@ -103,7 +103,7 @@ async fn work_of_a_killed_function_comes_back_with_its_lease_and_a_sweep_beside_
 
 #[tokio::test]
 async fn backlog_gets_a_few_messages_more_and_not_one_every_sweep() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     for _ in 0..12 * 12 {
         world.clock.advance(5 * MINUTE_MS);
@@ -121,7 +121,7 @@ async fn backlog_gets_a_few_messages_more_and_not_one_every_sweep() -> Result<()
 
 #[tokio::test]
 async fn bug_at_its_cap_goes_on_once_the_cap_is_raised() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.put_settings("acme", json!({ "mapped_bug_cap": 1 })).await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;

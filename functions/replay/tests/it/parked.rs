@@ -6,7 +6,7 @@ use ratchet_domain::stage::Stage;
 use ratchet_guard::{Ledger, Park, State, Unfinished, Work, WorkKey};
 use serde_json::{Value, json};
 
-use crate::world::{MINUTE_MS, World};
+use local::stand::{MINUTE_MS, Stand};
 
 const MESSAGE: &str = r#"{"v":1,"kind":"extract","ticket":{"org":"acme","provider":"zendesk","number":"9"}}"#;
 
@@ -21,7 +21,7 @@ fn operator(id: &str) -> Value {
 }
 
 /// One piece of parked work a reason; its message is the reason.
-async fn park_each(world: &World) -> Result<()> {
+async fn park_each(world: &Stand) -> Result<()> {
     for reason in Reason::ALL {
         let key = WorkKey::new(format!("ticket#acme#zendesk#{reason}"), "pr#acme/shop");
         let work = Work::new(key, "content").driven_by("open-pr", reason.as_str());
@@ -39,7 +39,7 @@ fn words(mends: &[Mend]) -> Vec<String> {
     words
 }
 
-fn sent(world: &World) -> Vec<String> {
+fn sent(world: &Stand) -> Vec<String> {
     let mut sent = world.queued(Stage::OpenPr);
     sent.sort();
     sent
@@ -47,7 +47,7 @@ fn sent(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn schedule_lets_nothing_go_that_is_parked_for_a_person() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     park_each(&world).await?;
     assert_eq!(world.tick().await?.resumed, 0);
     assert!(sent(&world).is_empty());
@@ -56,7 +56,7 @@ async fn schedule_lets_nothing_go_that_is_parked_for_a_person() -> Result<()> {
 
 #[tokio::test]
 async fn alarm_lets_go_what_a_retry_mends_and_an_operator_also_what_somebody_has_mended() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     park_each(&world).await?;
     let by_alarm = words(&[Mend::Retry]);
     assert!(by_alarm.contains(&"attempts_exhausted".to_owned()));
@@ -80,7 +80,7 @@ async fn alarm_lets_go_what_a_retry_mends_and_an_operator_also_what_somebody_has
 
 #[tokio::test]
 async fn operator_may_sweep_and_leave_parked_work_alone() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     park_each(&world).await?;
     let asked = json!({ "source": "operator", "id": "a", "resume": false });
     assert_eq!(world.replay(asked).await?.resumed, 0);
@@ -90,7 +90,7 @@ async fn operator_may_sweep_and_leave_parked_work_alone() -> Result<()> {
 
 #[tokio::test]
 async fn operators_limits_hold() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.put_settings("globex", json!({})).await?;
     for (org, stage) in [
         ("acme", "map"),
@@ -113,7 +113,7 @@ async fn operators_limits_hold() -> Result<()> {
 
 #[tokio::test]
 async fn crash_between_the_resume_and_the_send_is_healed_by_the_next_sweep() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let key = WorkKey::new("ticket#acme#zendesk#1", "pr#acme/shop");
     let work = Work::new(key, "c").driven_by("open-pr", "m");
     world
@@ -131,7 +131,7 @@ async fn crash_between_the_resume_and_the_send_is_healed_by_the_next_sweep() -> 
 
 #[tokio::test]
 async fn parked_message_is_sent_again_closed_and_parked_again_when_it_fails_again() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let ledger = world.ledger()?;
     let key = ledger
         .park_message("extract", MESSAGE, "unauthorized", "")
@@ -154,7 +154,7 @@ async fn parked_message_is_sent_again_closed_and_parked_again_when_it_fails_agai
 
 #[tokio::test]
 async fn parked_message_survives_a_crash_between_the_resume_and_the_send() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let ledger = world.ledger()?;
     let key = ledger
         .park_message("extract", MESSAGE, "unauthorized", "")
@@ -172,7 +172,7 @@ async fn parked_message_survives_a_crash_between_the_resume_and_the_send() -> Re
 
 #[tokio::test]
 async fn parked_message_that_fails_while_it_is_sent_again_is_not_closed() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let ledger = world.ledger()?;
     ledger
         .park_message("extract", MESSAGE, "unauthorized", "")

@@ -6,7 +6,7 @@ use ratchet_guard::{Park, State, Work, WorkKey};
 use replay::{Status, Summary};
 use serde_json::{Value, json};
 
-use crate::world::{MINUTE_MS, World, tick_at};
+use local::stand::{MINUTE_MS, Stand, tick_at};
 
 fn example(text: &str) -> Result<Value> {
     Ok(serde_json::from_str(text)?)
@@ -18,7 +18,7 @@ fn alarm() -> Result<Value> {
 
 #[tokio::test]
 async fn each_trigger_that_comes_again_is_answered_from_its_record() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let triggers = [
         alarm()?,
         example(include_str!("../../../../infra/events/replay-schedule.json"))?,
@@ -59,7 +59,7 @@ async fn each_trigger_that_comes_again_is_answered_from_its_record() -> Result<(
 
 #[tokio::test]
 async fn alarm_by_itself_and_through_a_topic_is_one_trigger() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let wrapped = example(include_str!("../../../../infra/events/replay-sns.json"))?;
     assert_eq!(world.replay(alarm()?).await?.status, Status::Swept);
     assert_eq!(world.replay(wrapped).await?.status, Status::Duplicate);
@@ -68,7 +68,7 @@ async fn alarm_by_itself_and_through_a_topic_is_one_trigger() -> Result<()> {
 
 #[tokio::test]
 async fn alarm_that_is_over_changes_nothing() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let mut over = alarm()?;
     over["alarmData"]["state"]["value"] = json!("OK");
     world.tap.forget();
@@ -80,7 +80,7 @@ async fn alarm_that_is_over_changes_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_no_trigger_is_refused_before_anything_is_read() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.tap.forget();
     let unknown = [
         json!(null),
@@ -97,7 +97,7 @@ async fn what_is_no_trigger_is_refused_before_anything_is_read() -> Result<()> {
 
 #[tokio::test]
 async fn operator_who_names_an_org_that_is_not_there_is_refused() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let before = world.rows().await?;
     let answer = world
         .replay(json!({ "source": "operator", "id": "a", "org": "nobody" }))
@@ -109,7 +109,7 @@ async fn operator_who_names_an_org_that_is_not_there_is_refused() -> Result<()> 
 
 #[tokio::test]
 async fn operators_id_with_another_request_is_refused() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world
         .replay(json!({ "source": "operator", "id": "a", "stage": "map" }))
         .await?;
@@ -124,7 +124,7 @@ async fn operators_id_with_another_request_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn two_deliveries_at_once_sweep_once() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.claimed(&work("acme", "1").driven_by("map", "m")).await?;
     world.clock.advance(60 * MINUTE_MS);
     let tick = tick_at(world.clock_ms());
@@ -140,7 +140,7 @@ async fn two_deliveries_at_once_sweep_once() -> Result<()> {
 
 #[tokio::test]
 async fn alarm_whose_invocation_died_is_done_by_the_next_sweep_with_all_that_it_may() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let stuck = work("acme", "1").driven_by("open-pr", "m");
     world
         .parked(&stuck, Park::for_a_person("attempts_exhausted", ""))
@@ -169,7 +169,7 @@ async fn alarm_whose_invocation_died_is_done_by_the_next_sweep_with_all_that_it_
 
 #[tokio::test]
 async fn invocation_without_time_leaves_an_operators_request_open_for_the_next_sweep() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let stuck = work("acme", "1").driven_by("open-pr", "m");
     world
         .parked(&stuck, Park::for_a_person("unauthorized", ""))

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::desk::plan;
-use crate::world::{NOW_MS, World};
+use local::stand::{NOW_MS, Stand};
 
 /// Runs of the plain test.
 const RUNS: u64 = 1_000;
@@ -32,7 +32,7 @@ fn item(run: u64, step: &str, stage: &str) -> Value {
     }}})
 }
 
-fn finish(world: &World, runs: u64) {
+fn finish(world: &Stand, runs: u64) {
     let mut items = (0..runs).flat_map(|run| STEPS.map(|(step, stage)| item(run, step, stage)));
     loop {
         let batch: Vec<Value> = items.by_ref().take(25).collect();
@@ -48,7 +48,7 @@ fn finish(world: &World, runs: u64) {
 
 #[tokio::test]
 async fn plan_reads_the_table_once_and_holds_no_more_than_it_prints() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     finish(&world, RUNS);
     world.tap.forget();
     let planned = plan(&world, &["--limit", "5"]).await?;

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::bench::json_of;
 use crate::desk::{json as run_json, run};
-use crate::world::{MINUTE_MS, World};
+use local::stand::{MINUTE_MS, Stand};
 
 const SUBJECT: &str = "ticket#acme#zendesk#5101";
 
 /// A ticket that the gate holds, since the org asks for more than the model is sure of; the step that waits.
-async fn held() -> Result<(World, String)> {
-    let world = World::new().await?;
+async fn held() -> Result<(Stand, String)> {
+    let world = Stand::new().await?;
     let dynamo = world.cloud.aws.link().dynamo();
     let key = AttributeValue::S("acme".to_owned());
     let row = dynamo
@@ -44,7 +44,7 @@ async fn held() -> Result<(World, String)> {
     Ok((world, step))
 }
 
-async fn decide(world: &World, verb: &str, step: &str, more: &[&str]) -> Result<ctl::report::Answer> {
+async fn decide(world: &Stand, verb: &str, step: &str, more: &[&str]) -> Result<ctl::report::Answer> {
     let args = [&["review", verb, SUBJECT, step, "--json"], more].concat();
     run(world, &args).await
 }
@@ -230,7 +230,7 @@ async fn words_that_do_not_fit_are_refused_and_change_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn every_reason_takes_a_retry_or_says_why_not_and_every_other_decision_is_refused() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     for reason in Reason::ALL {
         let subject = format!("ticket#acme#zendesk#{}", *reason as u32 + 1);
         let work =
@@ -267,7 +267,7 @@ async fn every_reason_takes_a_retry_or_says_why_not_and_every_other_decision_is_
 
 #[tokio::test]
 async fn message_that_nobody_could_read_is_tried_again_on_a_persons_word_alone() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let ledger = world.ledger()?;
     let key = ledger
         .park_message("map", "{}", "unreadable_message", "no envelope")
@@ -291,7 +291,7 @@ async fn message_that_nobody_could_read_is_tried_again_on_a_persons_word_alone()
 
 #[tokio::test]
 async fn late_receipt_is_closed_by_a_person_and_takes_no_other_decision() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     let step = "rca-comment#receipt#1";
     let put = world
         .cloud

@@ -8,7 +8,7 @@ use ratchet_runtime::config::Env;
 use serde_json::Value;
 
 use crate::bench::json_of;
-use crate::world::World;
+use local::stand::Stand;
 
 /// An hour that has all that a test does, as arguments.
 pub(crate) const HOUR: [&str; 4] = [
@@ -34,7 +34,7 @@ const VARIABLES: [&str; 11] = [
 ];
 
 /// Runs a command line.
-pub(crate) async fn run(world: &World, args: &[&str]) -> Result<Answer> {
+pub(crate) async fn run(world: &Stand, args: &[&str]) -> Result<Answer> {
     let cli = Cli::try_parse_from(std::iter::once(&"ctl").chain(args))?;
     let mut deployment = world.deployment("replay")?;
     let (own, usage) = (deployment.env, world.deployment("qualify")?.env);
@@ -50,19 +50,19 @@ pub(crate) async fn run(world: &World, args: &[&str]) -> Result<Answer> {
 }
 
 /// Runs a command line with `--json`, and reads what it prints.
-pub(crate) async fn json(world: &World, args: &[&str]) -> Result<Value> {
+pub(crate) async fn json(world: &Stand, args: &[&str]) -> Result<Value> {
     let args: Vec<&str> = args.iter().chain(&["--json"]).copied().collect();
     json_of(&run(world, &args).await?)
 }
 
 /// Plans a replay of the hour.
-pub(crate) async fn plan(world: &World, more: &[&str]) -> Result<Value> {
+pub(crate) async fn plan(world: &Stand, more: &[&str]) -> Result<Value> {
     let args = [&["replay", "plan", "--org", "acme"], &HOUR[..], more].concat();
     json(world, &args).await
 }
 
 /// Carries a plan out.
-pub(crate) async fn apply(world: &World, plan: &Value) -> Result<Answer> {
+pub(crate) async fn apply(world: &Stand, plan: &Value) -> Result<Answer> {
     let hash = plan["plan"].as_str().unwrap_or_default();
     run(world, &["replay", "apply", hash, "--by", "ada", "--json"]).await
 }

@@ -3,7 +3,6 @@
 #![expect(
     clippy::large_futures,
     clippy::indexing_slicing,
-    clippy::unit_arg,
     clippy::wildcard_enum_match_arm,
     reason = "a test may panic, and its futures live on one stack"
 )]
@@ -25,11 +24,5 @@ mod periods;
 mod plans;
 mod reach;
 mod stack;
-#[path = "../../../../functions/replay/tests/it/tap.rs"]
-#[expect(dead_code, reason = "the tests of `replay` use all of it")]
-mod tap;
 mod ticket;
 mod usage;
-#[path = "../../../../functions/replay/tests/it/world.rs"]
-#[expect(dead_code, reason = "the tests of `replay` use all of it")]
-mod world;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::bench::json_of;
 use crate::desk::{HOUR, apply, json as run_json, plan, run};
-use crate::world::{MINUTE_MS, World};
+use local::stand::{MINUTE_MS, Stand};
 
 /// What a refused command leaves alone: rows and queues.
-async fn everything(world: &World) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+async fn everything(world: &Stand) -> Result<(Vec<String>, Vec<Vec<String>>)> {
     let queues = Stage::ALL.map(|stage| world.queued(stage)).to_vec();
     Ok((world.rows().await?, queues))
 }
@@ -23,7 +23,7 @@ fn verdicts(plan: &Value, verdict: &str) -> u64 {
 
 #[tokio::test]
 async fn replaying_finished_work_writes_to_no_provider_and_charges_nothing() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;
     assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
@@ -56,7 +56,7 @@ async fn replaying_finished_work_writes_to_no_provider_and_charges_nothing() -> 
     Ok(())
 }
 
-fn model_calls(world: &World) -> u64 {
+fn model_calls(world: &Stand) -> u64 {
     let calls = world.sandbox.calls();
     let of_model = calls.iter().filter(|(name, _)| name.starts_with("anthropic"));
     let sum = of_model.map(|(_, count)| count).sum();
@@ -66,7 +66,7 @@ fn model_calls(world: &World) -> u64 {
 
 #[tokio::test]
 async fn work_that_an_outage_stopped_is_planned_as_what_it_needs_and_done_once() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world
         .sandbox
         .edit(|outside, _| outside.faults.outage(Provider::Slack, true));
@@ -120,7 +120,7 @@ async fn work_that_an_outage_stopped_is_planned_as_what_it_needs_and_done_once()
 
 #[tokio::test]
 async fn message_that_was_lost_between_two_stages_is_an_act_that_may_charge_once() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.turn(Stage::Extract).await?;
     world.lose(Stage::Map);
@@ -139,7 +139,7 @@ async fn message_that_was_lost_between_two_stages_is_an_act_that_may_charge_once
 
 #[tokio::test]
 async fn plan_of_a_world_that_has_moved_is_refused_and_changes_nothing() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.turn(Stage::Extract).await?;
     let planned = plan(&world, &[]).await?;
@@ -154,7 +154,7 @@ async fn plan_of_a_world_that_has_moved_is_refused_and_changes_nothing() -> Resu
 
 #[tokio::test]
 async fn plan_is_applied_once_and_one_that_overlaps_it_is_refused() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;
     let first = plan(&world, &[]).await?;
@@ -179,7 +179,7 @@ async fn plan_is_applied_once_and_one_that_overlaps_it_is_refused() -> Result<()
 
 #[tokio::test]
 async fn selections_that_make_no_sense_are_refused_with_what_is_wrong() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;
     let before = everything(&world).await?;
@@ -225,7 +225,7 @@ async fn selections_that_make_no_sense_are_refused_with_what_is_wrong() -> Resul
 
 #[tokio::test]
 async fn plan_for_another_org_is_refused_and_another_orgs_work_is_in_no_plan() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.put_settings("other", json!({})).await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;
@@ -247,7 +247,7 @@ async fn plan_for_another_org_is_refused_and_another_orgs_work_is_in_no_plan() -
 
 #[tokio::test]
 async fn refired_pull_request_is_adopted_where_it_is_and_made_where_it_is_gone() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;
     let refire = ["--subject", "zendesk:5101", "--refire", "pr#acme/shop"];
@@ -280,7 +280,7 @@ async fn refired_pull_request_is_adopted_where_it_is_and_made_where_it_is_gone()
 
 #[tokio::test]
 async fn step_that_bills_or_that_a_later_step_was_made_from_is_not_refired() -> Result<()> {
-    let world = World::new().await?;
+    let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;
     world.drain().await?;
     let life = world.life("acme", 5101).await?;

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::aws::{Broken, Call, Choke, Next, Reply};
 use async_trait::async_trait;
-use local::aws::{Broken, Call, Choke, Next, Reply};
 use serde_json::Value;
 use tokio::sync::Notify;
 
 type Chosen = Box<dyn Fn(&Call) -> bool + Send + Sync>;
 
+/// Counts calls, and crashes on demand.
 #[derive(Default)]
-pub(crate) struct Tap {
+pub struct Tap {
     counts: Mutex<BTreeMap<String, u64>>,
     crash: Mutex<Option<Chosen>>,
-    pub(crate) crashed: Notify,
+    /// Told when the process has crashed.
+    pub crashed: Notify,
 }
 
 impl std::fmt::Debug for Tap {
@@ -25,16 +27,18 @@ impl std::fmt::Debug for Tap {
 
 impl Tap {
     /// Calls by operation, and the items that queries read under `items`.
-    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn forget(&self) {
+    /// Counts anew.
+    pub fn forget(&self) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The process ends before the next call that is chosen.
-    pub(crate) fn crash_before(&self, chosen: impl Fn(&Call) -> bool + Send + Sync + 'static) {
+    pub fn crash_before(&self, chosen: impl Fn(&Call) -> bool + Send + Sync + 'static) {
         *self.crash.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(chosen));
     }
 
@@ -66,7 +70,10 @@ impl Choke for Tap {
         let reply = next.apply();
         if call.operation == "Query" {
             let body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-            self.count("items", body["ScannedCount"].as_u64().unwrap_or(0));
+            self.count(
+                "items",
+                body.get("ScannedCount").and_then(Value::as_u64).unwrap_or(0),
+            );
         }
         Ok(reply)
     }

@@ -1,0 +1,3 @@
+//! The stage in the whole deployment: the sandbox's desk and model, and a clock that only the test moves.
+
+mod superseded;
