@@ -1,17 +1,16 @@
 //! A deployment to test a function on: the template's tables and queues in memory, the production functions, the sandbox,
 //! one org with one repository, tickets that the model knows, and a clock that only the test moves.
 
+mod desk;
+mod queues;
 mod tap;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use aws_lambda_events::event::apigw::ApiGatewayV2httpRequest;
-use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use anyhow::{Result, anyhow, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
-use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock};
 use ratchet_guard::store::ordered;
 use ratchet_guard::{Decision, Ledger, Park, Record, Work};
@@ -24,19 +23,18 @@ use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::cloud::{Cloud, Functions};
-use crate::demo::{sandbox_secrets, sandbox_settings, tickets, working_tree};
+use crate::demo::{sandbox_secrets, sandbox_settings, working_tree};
 use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers;
 use crate::sandbox::source::read_dir;
-use crate::sandbox::zendesk::NewTicket;
 
+pub use queues::queue_of;
 pub use tap::Tap;
 
 /// When every stand begins: 2026-11-20T09:00:00Z, in ms.
 pub const NOW_MS: u64 = 1_795_165_200_000;
 /// A minute, in ms.
 pub const MINUTE_MS: u64 = 60_000;
-const ROUNDS_MAX: usize = 1_000;
 
 /// The deployment, and everything outside it.
 pub struct Stand {
@@ -193,125 +191,6 @@ impl Stand {
         self.replay(tick_at(self.clock.now_ms())).await
     }
 
-    /// A customer opens the sample's ticket, and the provider tells of it.
-    ///
-    /// # Errors
-    /// When the stand itself fails.
-    pub async fn open(&self, org: &str, sample: usize, id: u64) -> Result<()> {
-        self.write(sample, id)?;
-        Box::pin(self.tell(org, id)).await
-    }
-
-    /// A customer opens the sample's ticket; nobody tells of it.
-    ///
-    /// # Errors
-    /// When the sample has no such ticket.
-    pub fn write(&self, sample: usize, id: u64) -> Result<()> {
-        let tickets = tickets()?;
-        let ticket = tickets.get(sample).context("the sample has too few tickets")?;
-        let text = ticket.comments.first().map(|comment| comment.text.as_str());
-        self.sandbox.edit(|outside, now_ms| {
-            let new = NewTicket {
-                id: Some(id),
-                subject: &ticket.subject,
-                text: text.unwrap_or_default(),
-                ..NewTicket::default()
-            };
-            outside.zendesk.add_ticket(now_ms, &new);
-        });
-        Ok(())
-    }
-
-    /// The desk tells of the ticket's first event.
-    ///
-    /// # Errors
-    /// When there is none, or the answer is not 200.
-    pub async fn tell(&self, org: &str, id: u64) -> Result<()> {
-        let delivery = self.sandbox.read(|outside| {
-            let now_ms = self.clock.now_ms();
-            let event = outside.zendesk.events_of(id).next().cloned();
-            event.map(|event| outside.zendesk.delivery(&event, now_ms, 1))
-        });
-        let delivery = delivery.context("the ticket has no event")?;
-        let mut request = ApiGatewayV2httpRequest::default();
-        request.raw_path = Some(format!("/hooks/{org}/zendesk"));
-        request.request_context.http.method = http::Method::POST;
-        for (name, value) in &delivery.headers {
-            request
-                .headers
-                .insert(name.parse::<http::HeaderName>()?, value.parse()?);
-        }
-        request.body = Some(String::from_utf8(delivery.body.to_vec())?);
-        let deadline_ms = self.clock.now_ms() + 10_000;
-        let answer = self.functions()?.webhook.call(request, deadline_ms).await;
-        let answer = answer.map_err(|error| anyhow!("{error}"))?;
-        ensure!(answer.status_code == 200, "status {}", answer.status_code);
-        Ok(())
-    }
-
-    /// Runs what is visible in the queues now, until nothing is. A crash leaves its message in flight.
-    ///
-    /// # Errors
-    /// When the stand itself fails.
-    pub async fn drain(&self) -> Result<()> {
-        for _ in 0..ROUNDS_MAX {
-            let mut worked = false;
-            for stage in Stage::ALL {
-                worked |= Box::pin(self.turn(stage)).await?;
-            }
-            if !worked {
-                return Ok(());
-            }
-        }
-        bail!("the queues do not run empty")
-    }
-
-    /// Handles one message of a stage; false where none is visible.
-    ///
-    /// # Errors
-    /// When the stand itself fails.
-    pub async fn turn(&self, stage: Stage) -> Result<bool> {
-        let queue = queue_of(stage);
-        let Some(received) = self.cloud.aws.sqs.receive(&queue, 1).into_iter().next() else {
-            return Ok(false);
-        };
-        let mut record = SqsMessage::default();
-        record.message_id = Some(received.message.id.clone());
-        record.receipt_handle = Some(received.receipt.clone());
-        record.body = Some(received.message.body.clone());
-        let mut event = SqsEvent::default();
-        event.records.push(record);
-        let functions = self.functions()?;
-        let deadline_ms = self.clock.now_ms() + self.cloud.timeout_ms(stage.as_str());
-        let answer = tokio::select! {
-            biased;
-            () = self.tap.crashed.notified() => return Ok(true),
-            answer = functions.invoke(stage, event, deadline_ms) => answer?,
-        };
-        if answer.batch_item_failures.is_empty() {
-            self.cloud.aws.sqs.delete(&queue, &received.receipt);
-        }
-        Ok(true)
-    }
-
-    /// Everything that is visible or in flight in a stage's queue.
-    pub fn queued(&self, stage: Stage) -> Vec<String> {
-        self.cloud.aws.sqs.read(|state| {
-            let queue = state.queues.get(&queue_of(stage));
-            let messages = queue.into_iter().flat_map(|queue| queue.messages.values());
-            messages.map(|message| message.body.clone()).collect()
-        })
-    }
-
-    /// Loses every message of a stage's queue.
-    pub fn lose(&self, stage: Stage) {
-        self.cloud.aws.sqs.edit(|state, _| {
-            if let Some(queue) = state.queues.get_mut(&queue_of(stage)) {
-                queue.messages.clear();
-            }
-        });
-    }
-
     /// Everything in the ledger and the events, in order: for "nothing changed".
     ///
     /// # Errors
@@ -371,36 +250,10 @@ impl Stand {
             found @ (Decision::Replay(_) | Decision::Parked(_)) => bail!("not claimed: {found:?}"),
         }
     }
-
-    /// The one bill, pull request and comment of a ticket: how many there are of each.
-    ///
-    /// # Errors
-    /// When the stand itself fails.
-    pub async fn effects(&self, org: &str, id: u64) -> Result<[usize; 3]> {
-        let bills = self.life(org, id).await?;
-        let bills = bills.keys().filter(|step| step.as_str() == "bill").count();
-        Ok(self.sandbox.read(|outside| {
-            let comments = outside.zendesk.marked_comments(id, "ratchet_effect");
-            [
-                bills,
-                outside.github.pulls("acme/shop").len(),
-                comments.values().map(|count| *count as usize).sum(),
-            ]
-        }))
-    }
 }
 
 /// What the schedule of the sweep sends at that time.
 pub fn tick_at(at_ms: u64) -> Value {
     let at = chrono::DateTime::from_timestamp_millis(i64::try_from(at_ms).unwrap_or(0)).unwrap_or_default();
     json!({ "source": "schedule", "schedule": "sweep", "time": at.to_rfc3339() })
-}
-
-/// The name of a stage's queue in the template.
-pub fn queue_of(stage: Stage) -> String {
-    let words = stage.as_str().split('-').map(|word| {
-        let (head, tail) = word.split_at(1);
-        format!("{}{tail}", head.to_ascii_uppercase())
-    });
-    format!("{}Queue", words.collect::<String>())
 }
