@@ -18,6 +18,7 @@ mod recover;
 mod resend;
 mod size;
 mod surface;
+mod sweep;
 mod wire;
 mod world;
 mod writes;

@@ -69,6 +69,50 @@ async fn row_that_has_moved_is_neither_closed_nor_reopened() {
 }
 
 #[tokio::test]
+async fn row_that_was_worked_on_since_is_neither_closed_nor_reopened_by_an_older_look() {
+    let world = World::new().await;
+    world
+        .claim(&work())
+        .await
+        .park(Park::for_a_person("first", ""))
+        .await
+        .unwrap();
+    let parked_first = world.record(&key()).await;
+    assert!(world.ledger().resume(&parked_first).await.unwrap());
+    world
+        .claim(&work())
+        .await
+        .park(Park::for_a_person("second", ""))
+        .await
+        .unwrap();
+    assert!(!world.ledger().close(&parked_first).await.unwrap());
+    let parked_second = world.record(&key()).await;
+    assert!(world.ledger().resume(&parked_second).await.unwrap());
+    world.claim(&work()).await.decide("one").seal().await.unwrap();
+    let sealed_first = world.record(&key()).await;
+    assert!(world.ledger().reopen(&sealed_first).await.unwrap());
+    world.claim(&work()).await.decide("two").seal().await.unwrap();
+    assert!(!world.ledger().reopen(&sealed_first).await.unwrap());
+}
+
+#[tokio::test]
+async fn row_is_forgotten_only_as_it_was_read() {
+    let world = World::new().await;
+    let acted = world.claim(&work()).await.decide("what a customer wrote");
+    acted.seal().await.unwrap();
+    let read = world.record(&key()).await;
+    assert!(world.ledger().forget(&read, "\"gone\"", "gone").await.unwrap());
+    let after = world.record(&key()).await;
+    assert_eq!(after.result::<String>().unwrap(), "gone");
+    assert_eq!(
+        (after.fence, &after.content, after.state),
+        (read.fence, &read.content, read.state)
+    );
+    assert!(!world.ledger().forget(&read, "\"again\"", "again").await.unwrap());
+    assert_eq!(world.record(&key()).await.result::<String>().unwrap(), "gone");
+}
+
+#[tokio::test]
 async fn reopened_step_is_asked_for_before_it_is_made_again() {
     let world = World::new().await;
     let provider = Provider::default();
