@@ -72,7 +72,7 @@ impl Qualify {
         let orgs = deployment.orgs(&mut reader);
         let guardrails = Guardrails::new(deployment, orgs.clone(), &mut reader);
         let meter = Meter::new(reader.text("USAGE_TABLE"));
-        let capped_recheck_ms = reader.number("CAPPED_RECHECK_SECONDS").saturating_mul(1000);
+        let capped_recheck_ms = reader.positive("CAPPED_RECHECK_SECONDS").saturating_mul(1000);
         reader.done(Self {
             ledger,
             queues,

@@ -29,6 +29,7 @@ use ratchet_guard::intake::Events;
 use ratchet_guard::{Claim, Decision, Ledger, StageError, Why};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::metric;
 use ratchet_runtime::orgs::Orgs;
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::serve::Function;
@@ -75,7 +76,7 @@ impl Replay {
             orgs: deployment.orgs(&mut reader),
             dead_letters: DeadLetters::read(deployment.sqs.clone(), &mut reader),
             clock: Arc::clone(&deployment.clock),
-            resend_ms_base: reader.number("RESEND_BASE_MS"),
+            resend_ms_base: reader.positive("RESEND_BASE_MS"),
             resend_ms_max: reader.number("RESEND_MAX_MS"),
             resume_horizon_ms: reader.number("RESUME_HORIZON_SECONDS").saturating_mul(1000),
         };
@@ -157,7 +158,7 @@ async fn seal(claim: Claim, trigger: &Trigger, summary: &Summary) -> Result<(), 
     claim.decide(summary.clone()).seal().await.map(drop)
 }
 
-/// One line with what was done, and one that is counted: how long the oldest piece of work has been past due.
+/// One line with what was done, and one metric: how long the oldest piece of work has been past due.
 fn tell(sweep: &Sweep<'_>, trigger: &Trigger, now_ms: Millis) {
     let summary = &sweep.summary;
     tracing::info!(
@@ -173,12 +174,7 @@ fn tell(sweep: &Sweep<'_>, trigger: &Trigger, now_ms: Millis) {
     );
     if trigger.is_for_all() {
         let oldest_unfinished_seconds = now_ms.saturating_sub(sweep.oldest_due.unwrap_or(now_ms)) / 1000;
-        tracing::info!(
-            stage = STAGE,
-            metric = "oldest_unfinished",
-            oldest_unfinished_seconds,
-            "oldest work past due"
-        );
+        metric::count(metric::OLDEST_UNFINISHED, "", oldest_unfinished_seconds);
     }
 }
 

@@ -101,7 +101,7 @@ impl SealBills {
         for _ in 0..PERIODS {
             let sealing = self.usage.seal(org, &period, period < settled, now_ms).await?;
             for (key, fault) in &sealing.faults {
-                tracing::error!(stage = "seal-bills", metric = "entry_unproved", %org, %period, key, "entry is not sealed: {fault}");
+                tracing::error!(stage = "seal-bills", outcome = "entry_unproved", %org, %period, key, "entry is not sealed: {fault}");
             }
             let before = period.before();
             found.push(SealedPeriod {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::event::apigw::ApiGatewayV2httpResponse;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use ratchet_runtime::metric;
 use serde_json::{Map, Value};
 
 /// The function's name in its logs.
@@ -137,7 +138,7 @@ impl Answer {
         response
     }
 
-    /// One line of log an answer; `metric` names what a filter counts.
+    /// One line of log an answer; `outcome` says what it was.
     pub(crate) fn log(&self, duration_ms: u64) {
         let Row {
             code,
@@ -149,10 +150,11 @@ impl Answer {
         let reason = reason.unwrap_or_default();
         match self {
             Self::EventIdReused { event } => {
+                metric::count(metric::EVENT_ID_REUSED, "", 1);
                 tracing::error!(
                     stage = STAGE,
                     code,
-                    metric = "event_id_reused",
+                    outcome = "event_id_reused",
                     event,
                     duration_ms,
                     "an event id came again with another body"
@@ -162,7 +164,7 @@ impl Answer {
                 tracing::error!(
                     stage = STAGE,
                     code,
-                    metric = "intake_unavailable",
+                    outcome = "intake_unavailable",
                     duration_ms,
                     "event is not taken: {cause}"
                 );
@@ -171,7 +173,7 @@ impl Answer {
                 tracing::warn!(
                     stage = STAGE,
                     code,
-                    metric = "unauthorized",
+                    outcome = "unauthorized",
                     cause,
                     duration_ms,
                     "sender is not proved"
@@ -185,7 +187,7 @@ impl Answer {
                 tracing::warn!(
                     stage = STAGE,
                     code,
-                    metric = "refused",
+                    outcome = "refused",
                     reason,
                     duration_ms,
                     "request is refused"
@@ -195,7 +197,7 @@ impl Answer {
                 tracing::info!(
                     stage = STAGE,
                     code,
-                    metric = status,
+                    outcome = status,
                     work.key = key,
                     reason,
                     duration_ms,

@@ -34,6 +34,16 @@ pub enum TimingError {
     /// No attempt allowed at all.
     #[error("attempts must be at least 1 attempts_max=`0`")]
     NoAttempts,
+    /// A lease that does not cover what may still land, or no difference of clocks at all.
+    #[error(
+        "a lease must outlive its requests and allow for clocks that differ request_life_ms_max=`{request_life}` lease_margin_ms=`{margin}`"
+    )]
+    Lease {
+        /// How long a request may still land.
+        request_life: u64,
+        /// How far clocks may be apart.
+        margin: u64,
+    },
     /// A record that is gone before its source's last redelivery.
     #[error("a dedup record must outlive every redelivery kept_seconds=`{kept}` horizon_seconds=`{horizon}`")]
     Window {
@@ -54,6 +64,12 @@ impl Timing {
             return Err(TimingError::Backoff {
                 base: self.backoff_ms_base,
                 max: self.backoff_ms_max,
+            });
+        }
+        if self.request_life_ms_max == 0 || self.lease_margin_ms == 0 {
+            return Err(TimingError::Lease {
+                request_life: self.request_life_ms_max,
+                margin: self.lease_margin_ms,
             });
         }
         if self.attempts_max == 0 {
@@ -134,21 +150,26 @@ mod tests {
         assert!(check_window(10, 11).is_err());
         assert!(check_window(11, 11).is_ok());
         assert!(TIMING.check().is_ok());
-        assert!(
+        let wrong = [
             Timing {
                 attempts_max: 0,
                 ..TIMING
-            }
-            .check()
-            .is_err()
-        );
-        assert!(
+            },
             Timing {
                 backoff_ms_base: 1_000_000,
                 ..TIMING
-            }
-            .check()
-            .is_err()
-        );
+            },
+            Timing {
+                request_life_ms_max: 0,
+                ..TIMING
+            },
+            Timing {
+                lease_margin_ms: 0,
+                ..TIMING
+            },
+        ];
+        for timing in wrong {
+            assert!(timing.check().is_err(), "{timing:?}");
+        }
     }
 }

@@ -128,7 +128,8 @@ async fn one<S: QueueStage>(stage: &S, ledger: &Ledger, message: &SqsMessage) ->
     };
     let disposition = error.disposition();
     if matches!(error, StageError::Conflict { .. }) {
-        tracing::error!(stage = %S::STAGE, metric = "content_conflict", "same key, other content: {error}");
+        metric::count(metric::CONTENT_CONFLICT, S::STAGE.as_str(), 1);
+        tracing::error!(stage = %S::STAGE, "same key, other content: {error}");
     }
     tracing::warn!(stage = %S::STAGE, trace_id, ?disposition, duration_ms, "message is not done: {error}");
     match disposition {

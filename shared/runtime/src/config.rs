@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use ratchet_domain::stage::Stage;
 use ratchet_guard::timing::{Timing, check_window};
@@ -77,13 +78,18 @@ pub struct ConfigError {
 impl ConfigError {
     /// The problems of several readings, as one.
     pub fn of(errors: impl IntoIterator<Item = Option<Self>>) -> Self {
-        let mut problems: Vec<String> = errors
-            .into_iter()
-            .flatten()
-            .flat_map(|error| error.problems)
-            .collect();
-        problems.dedup();
+        let mut problems = Vec::new();
+        for problem in errors.into_iter().flatten().flat_map(|error| error.problems) {
+            note(&mut problems, problem);
+        }
         Self { problems }
+    }
+}
+
+/// Adds a problem that is not there yet: two parts of a function may read one variable.
+fn note(problems: &mut Vec<String>, problem: String) {
+    if !problems.contains(&problem) {
+        problems.push(problem);
     }
 }
 
@@ -104,28 +110,56 @@ impl<'e> Reader<'e> {
         }
     }
 
+    fn problem(&mut self, name: &str, problem: &str) {
+        note(&mut self.problems, format!("{name} {problem}"));
+    }
+
     /// A text.
     pub fn text(&mut self, name: &str) -> String {
-        match self.env.get(name) {
-            Some(value) => value.to_owned(),
-            None => {
-                self.problems.push(format!("{name} is missing"));
-                String::new()
-            }
+        let value = self.env.get(name).map(str::to_owned);
+        value.unwrap_or_else(|| {
+            self.problem(name, "is missing");
+            String::new()
+        })
+    }
+
+    /// One of two variables, the first before the second.
+    pub fn either(&mut self, name: &str, other: &str) -> String {
+        match self.env.get(other) {
+            Some(value) if self.env.get(name).is_none() => value.to_owned(),
+            _ => self.text(name),
         }
     }
 
     /// A whole number, 0 or more: a count, or a duration in the unit that the name ends in.
     pub fn number(&mut self, name: &str) -> u64 {
+        self.number_from(name, 0)
+    }
+
+    /// As [`Reader::number`], where 0 would mean nothing: a lease that is over when it begins, a client that never waits.
+    pub fn positive(&mut self, name: &str) -> u64 {
+        self.number_from(name, 1)
+    }
+
+    fn number_from(&mut self, name: &str, least: u64) -> u64 {
         let Some(value) = self.env.get(name) else {
-            self.problems.push(format!("{name} is missing"));
+            self.problem(name, "is missing");
             return 0;
         };
-        value.parse().unwrap_or_else(|_| {
-            self.problems
-                .push(format!("{name} must be a whole number, 0 or more"));
+        let number = value.parse().ok().filter(|number| *number >= least);
+        number.unwrap_or_else(|| {
+            self.problem(name, &format!("must be a whole number, {least} or more"));
             0
         })
+    }
+
+    /// A variable that may be missing, and must parse where it is there.
+    pub fn optional<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        let value = self.env.get(name)?.parse().ok();
+        if value.is_none() {
+            self.problem(name, &format!("must be {expected}"));
+        }
+        value
     }
 
     /// The URL of a stage's queue.
@@ -162,7 +196,7 @@ impl<'e> Reader<'e> {
     /// Notes a rule between values that does not hold.
     pub fn check<E: fmt::Display>(&mut self, rule: Result<(), E>) {
         if let Err(error) = rule {
-            self.problems.push(error.to_string());
+            note(&mut self.problems, error.to_string());
         }
     }
 
@@ -184,6 +218,7 @@ impl<'e> Reader<'e> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deployment::Deployment;
 
     #[test]
     fn every_missing_and_bad_variable_is_named_at_once() {
@@ -202,6 +237,51 @@ mod tests {
         ] {
             assert!(error.contains(name), "{name} is not in: {error}");
         }
+    }
+
+    #[test]
+    fn a_problem_that_two_parts_find_is_told_once() {
+        let env = Env::default();
+        let read = || {
+            let mut reader = Reader::new(&env);
+            reader.text("LEDGER_TABLE");
+            reader.text("LEDGER_TABLE");
+            reader.done(()).err()
+        };
+        let error = ConfigError::of([read(), read()]);
+        assert_eq!(error.problems, ["LEDGER_TABLE is missing"]);
+    }
+
+    #[test]
+    fn a_zero_is_refused_where_it_has_no_meaning() {
+        let env = Env::from_iter([("HAND_OVER_MS", "0")]);
+        let mut reader = Reader::new(&env);
+        reader.positive("HAND_OVER_MS");
+        let error = reader.done(()).unwrap_err().to_string();
+        assert!(
+            error.contains("HAND_OVER_MS must be a whole number, 1 or more"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_every_process_needs_is_read_with_the_rest() {
+        let problems = |env: &Env| {
+            let mut reader = Reader::new(env);
+            Deployment::check_process(&mut reader);
+            reader.done(()).err().map(|error| error.problems)
+        };
+        let env = Env::from_iter([("AWS_TIMEOUT_MS", "abc"), ("LOG_LEVEL", "loud")]);
+        assert_eq!(
+            problems(&env).unwrap(),
+            [
+                "AWS_REGION is missing",
+                "AWS_TIMEOUT_MS must be a whole number, 1 or more",
+                "LOG_LEVEL must be one of error, warn, info, debug, trace",
+            ]
+        );
+        let env = Env::from_iter([("AWS_DEFAULT_REGION", "eu-central-1"), ("LOG_LEVEL", "warn")]);
+        assert_eq!(problems(&env), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Connector {
             orgs: deployment.orgs(reader),
             transport: Arc::clone(&deployment.transport),
             clock: Arc::clone(&deployment.clock),
-            client_timeout_ms: reader.number("CLIENT_TIMEOUT_MS"),
+            client_timeout_ms: reader.positive("CLIENT_TIMEOUT_MS"),
             model_timeout_ms: 0,
             hold_ms: 0,
             installations: Installations::default(),
@@ -58,7 +58,7 @@ impl Connector {
     /// Reads `MODEL_TIMEOUT_MS` too, for a stage that asks a model.
     #[must_use]
     pub fn asking(mut self, reader: &mut Reader<'_>) -> Self {
-        self.model_timeout_ms = reader.number("MODEL_TIMEOUT_MS");
+        self.model_timeout_ms = reader.positive("MODEL_TIMEOUT_MS");
         self
     }
 

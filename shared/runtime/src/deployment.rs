@@ -1,5 +1,6 @@
 //! The outside world of one process.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::http::{HttpTransport, client};
 use crate::orgs::Orgs;
 use crate::queues::Queues;
 use crate::secrets::{AwsSecrets, SecretSource};
+use crate::telemetry::{LEVELS, Level};
 
 /// The two doors to the outside (the AWS clients and the providers' transport), time, and the environment.
 #[derive(Clone)]
@@ -48,6 +50,14 @@ impl Deployment {
     pub fn of_process() -> Self {
         let env = Env::of_process();
         Self::with(env.clone(), &of_lambda(&env))
+    }
+
+    /// Reads what every function needs beside its own variables: `AWS_REGION` (or `AWS_DEFAULT_REGION`), and if they are
+    /// there, `AWS_TIMEOUT_MS` (ms that one attempt of an AWS call may take) and `LOG_LEVEL`.
+    pub fn check_process(reader: &mut Reader<'_>) {
+        reader.either("AWS_REGION", "AWS_DEFAULT_REGION");
+        reader.optional::<NonZeroU64>("AWS_TIMEOUT_MS", "a whole number, 1 or more");
+        reader.optional::<Level>("LOG_LEVEL", LEVELS);
     }
 
     /// The world that an SDK configuration reaches: for an operator's machine, where credentials come from profiles.
@@ -104,7 +114,7 @@ impl Deployment {
     /// The events of `EVENTS_TABLE`, for the intake, which records and hands over.
     pub fn intake(&self, reader: &mut Reader<'_>) -> Intake {
         let table = reader.text("EVENTS_TABLE");
-        let hand_over_ms = reader.number("HAND_OVER_MS");
+        let hand_over_ms = reader.positive("HAND_OVER_MS");
         let ttl_seconds = reader.window("EVENT_TTL_SECONDS", "REDELIVERY_HORIZON_SECONDS");
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         Intake::new(self.dynamo.clone(), table, clock, ids, hand_over_ms, ttl_seconds)

@@ -67,7 +67,7 @@ impl Guardrails {
             table: reader.text("LEDGER_TABLE").into(),
             clock: Arc::clone(&deployment.clock),
             ids: Arc::clone(&deployment.ids),
-            hold_seconds: reader.number("HOLD_SECONDS"),
+            hold_seconds: reader.positive("HOLD_SECONDS"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What CloudWatch counts: one line of its embedded metric format each, written beside the log.
 //!
 //! A metric is a `tracing` event of the target [`TARGET`], so that whoever counts needs nothing handed in; the layer of
-//! [`crate::telemetry`] prints it. The guard writes its own the same way.
+//! [`crate::telemetry`] prints it whatever the log's level, so no alarm goes quiet with the log. The guard writes its own the same way.
 
 pub use ratchet_guard::metric::{LATE_RECEIPTS, PARKED, PROBES, REPLAYS, TARGET};
 
@@ -21,8 +21,15 @@ pub const STAGE_LATENCY: &str = "StageLatency";
 /// Messages that wait, since their org or stage is paused or at a limit; by reason.
 pub const HELD: &str = "Held";
 
+/// Event ids that came again with another body.
+pub const EVENT_ID_REUSED: &str = "EventIdReused";
+/// Work whose key is on record over other content; by stage.
+pub const CONTENT_CONFLICT: &str = "ContentConflict";
+/// How long the oldest unfinished work has been past due, in seconds; 0 when nothing is.
+pub const OLDEST_UNFINISHED: &str = "OldestUnfinishedSeconds";
+
 /// Every metric that is written in this format, with its unit and the dimension it is split by.
-pub const ALL: [(&str, &str, &str); 10] = [
+pub const ALL: [(&str, &str, &str); 13] = [
     (ADMITTED, "Count", "provider"),
     (DUPLICATES, "Count", "provider"),
     (REPLAYS, "Count", "stage"),
@@ -33,6 +40,9 @@ pub const ALL: [(&str, &str, &str); 10] = [
     (MODEL_TOKENS, "Count", "model"),
     (STAGE_LATENCY, "Milliseconds", "stage"),
     (HELD, "Count", "reason"),
+    (EVENT_ID_REUSED, "Count", ""),
+    (CONTENT_CONFLICT, "Count", "stage"),
+    (OLDEST_UNFINISHED, "Seconds", ""),
 ];
 
 /// Counts `value` of a metric, split by `of` where it is split.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch::{self, QueueStage};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Reader};
 use crate::deployment::Deployment;
 use crate::telemetry;
 
@@ -70,7 +70,13 @@ where
 fn made<T>(make: impl FnOnce(&Deployment) -> Result<T, ConfigError>) -> Result<T, Error> {
     let deployment = Deployment::of_process();
     telemetry::start(&deployment.env);
-    make(&deployment).map_err(|error| {
+    let mut reader = Reader::new(&deployment.env);
+    Deployment::check_process(&mut reader);
+    let made = match (make(&deployment), reader.done(())) {
+        (Ok(function), Ok(())) => Ok(function),
+        (function, process) => Err(ConfigError::of([process.err(), function.err()])),
+    };
+    made.map_err(|error| {
         tracing::error!("function cannot start: {error}");
         Error::from(error)
     })

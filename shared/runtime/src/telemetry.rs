@@ -1,5 +1,6 @@
 //! Structured logs and metrics: one JSON object a line, with fixed fields and never a body, a secret or a customer's word.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use ratchet_guard::clock::{Clock, SystemClock};
@@ -14,14 +15,41 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::Env;
 use crate::metric;
 
+/// Words for how severe a line must be to be logged.
+pub const LEVELS: &str = "one of error, warn, info, debug, trace";
+
+/// The least severe line that is logged.
+#[derive(Debug, Clone, Copy)]
+pub struct Level(LevelFilter);
+
+impl Default for Level {
+    fn default() -> Self {
+        Self(LevelFilter::INFO)
+    }
+}
+
+impl FromStr for Level {
+    type Err = ();
+
+    /// Exactly a word of [`LEVELS`]: the filter's own reading also takes numbers and `off`.
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Ok(Self(match word {
+            "error" => LevelFilter::ERROR,
+            "warn" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            _ => return Err(()),
+        }))
+    }
+}
+
 /// Starts the log at `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`; `info` unless said), and the metrics beside
 /// it at every level.
 /// A second start in one process changes nothing.
 pub fn start(env: &Env) {
-    let level = env
-        .get("LOG_LEVEL")
-        .and_then(|word| word.parse().ok())
-        .unwrap_or(LevelFilter::INFO);
+    let word = env.get("LOG_LEVEL").and_then(|word| word.parse().ok());
+    let Level(level) = word.unwrap_or_default();
     let log = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

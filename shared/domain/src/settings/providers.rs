@@ -69,7 +69,16 @@ pub(super) fn github(reader: &mut Reader<'_>) -> Option<Github> {
 
 fn github_auth(reader: &mut Reader<'_>) -> Option<GithubAuth> {
     if reader.value("token").is_some() {
-        return reader.secret("token").map(GithubAuth::Token);
+        let token = reader.secret("token");
+        for name in ["app_id", "installation_id", "private_key"] {
+            if reader.value(name).is_some() {
+                reader.problem(
+                    name,
+                    "stands beside token; give the token, or the app's three fields",
+                );
+            }
+        }
+        return token.map(GithubAuth::Token);
     }
     let app_id = reader.text("app_id");
     let installation_id = reader.text("installation_id");
@@ -106,16 +115,24 @@ pub(super) fn model(reader: &mut Reader<'_>) -> Option<Model> {
         ("bedrock", ModelKind::Bedrock),
     ];
     let kind = reader.word("provider", &kinds);
-    let base_url = match kind {
-        Some(ModelKind::Bedrock) if reader.value("base_url").is_none() => Some(String::new()),
-        _ => reader.url("base_url"),
+    // Bedrock is reached with the function's own role, at an address that follows from its region.
+    let is_bedrock = kind == Some(ModelKind::Bedrock);
+    let base_url = if is_bedrock && reader.value("base_url").is_none() {
+        Some(String::new())
+    } else {
+        reader.url("base_url")
     };
-    let api_key = match kind {
-        Some(ModelKind::Bedrock) if reader.value("api_key").is_none() => None,
-        _ => Some(reader.secret("api_key")?),
+    let is_keyless = is_bedrock && reader.value("api_key").is_none();
+    let api_key = if is_keyless {
+        None
+    } else {
+        reader.secret("api_key")
     };
     let name = reader.text("name");
     let price = reader.object("price", price);
+    if api_key.is_none() && !is_keyless {
+        return None;
+    }
     Some(Model {
         kind: kind?,
         base_url: base_url?,

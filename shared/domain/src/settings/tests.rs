@@ -99,3 +99,34 @@ fn a_problem_never_repeats_a_secret_put_in_by_mistake() {
     let problems = Settings::parse(&document).unwrap_err();
     assert!(!format!("{problems:?}").contains("verysecret"));
 }
+
+#[test]
+fn a_key_that_is_missing_hides_no_other_problem_of_the_model() {
+    let mut document = full();
+    document["model"] = json!({ "provider": "anthropic", "base_url": "x", "price": { "input": -1 } });
+    let problems = Settings::parse(&document).unwrap_err();
+    let paths: Vec<&str> = problems.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "model.base_url",
+            "model.api_key",
+            "model.name",
+            "model.price.input"
+        ]
+    );
+}
+
+#[test]
+fn a_token_beside_the_apps_fields_is_refused_with_each_of_them() {
+    let mut document = full();
+    document["github"]["token"] = json!("ssm:/token");
+    document["github"]["private_key"] = json!("-----BEGIN RSA PRIVATE KEY-----");
+    let problems = Settings::parse(&document).unwrap_err();
+    let paths: Vec<&str> = problems.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["github.app_id", "github.installation_id", "github.private_key"]
+    );
+    assert!(!format!("{problems:?}").contains("BEGIN"));
+}
