@@ -212,6 +212,29 @@ fn a_package_uses_lower_layers_only() -> Result<()> {
     Ok(())
 }
 
+/// The clock that runs and true randomness are made in one place, and handed in everywhere else.
+#[test]
+fn a_step_makes_no_clock_no_randomness_and_no_process() -> Result<()> {
+    let handed_in = [
+        "functions/",
+        "shared/domain/",
+        "shared/providers/",
+        "shared/locate/",
+    ];
+    let mut paths = sources()?;
+    paths.retain(|path| handed_in.iter().any(|folder| path.starts_with(folder)) && !path.contains("/tests"));
+    let found = lines_with(
+        &paths,
+        &[
+            ("SystemClock", "the clock of the Deployment"),
+            ("RandomAttemptIds", "the attempt ids of the Deployment"),
+            ("Command::new", "a function is one process"),
+        ],
+    )?;
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    Ok(())
+}
+
 #[test]
 fn nothing_in_production_deletes_a_row() -> Result<()> {
     let production = ["functions/", "shared/"];

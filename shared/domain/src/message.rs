@@ -1,6 +1,7 @@
 //! What the stages say to each other over SQS: keys, never content.
 //!
 //! A message names a record; the record holds the result.
+//! The one text in any of them is an operator's note on a credit, since no record holds it before it is asked for.
 //! So a message stays far below SQS's size limit, carries no customer's word, and a redelivered one reads
 //! what is on record now.
 

@@ -4,7 +4,12 @@
 pub fn clocks() {
     let _ = std::time::SystemTime::now();
     let _ = std::time::Instant::now();
+    let _ = std::time::SystemTime::UNIX_EPOCH.elapsed();
     let _ = chrono::Utc::now();
+    let _ = chrono::Local::now();
+    let _ = jiff::Timestamp::now();
+    let _ = jiff::Zoned::now();
+    let _ = tokio::time::Instant::now();
 }
 
 /// The environment: read once, at cold start.
@@ -19,6 +24,9 @@ pub fn environment() {
 pub fn waiting() {
     std::thread::sleep(std::time::Duration::ZERO);
     let _ = std::thread::spawn(|| ());
+    let _ = std::thread::Builder::new().spawn(|| ());
+    drop(tokio::task::spawn_blocking(|| ()));
+    drop(tokio::time::sleep_until(tokio::time::Instant::now()));
     drop(tokio::time::sleep(std::time::Duration::ZERO));
     drop(tokio::spawn(std::future::ready(())));
 }
@@ -29,6 +37,11 @@ pub fn randomness() {
     let _ = uuid::Uuid::now_v7();
     let _: u8 = rand::random();
     let _ = rand::rng();
+}
+
+/// A time that was kept is no clock to read later.
+pub fn since(kept: std::time::Instant) -> std::time::Duration {
+    kept.elapsed()
 }
 
 /// A ban also bites where the function is only named.

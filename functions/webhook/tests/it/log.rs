@@ -45,7 +45,7 @@ fn logged() -> String {
 }
 
 #[tokio::test]
-async fn a_reused_event_id_is_logged_as_an_error_with_its_metric() {
+async fn a_reused_event_id_is_logged_as_an_error_and_counted() {
     let world = World::new().await;
     world.send(&created("e-1")).await;
     logged();
@@ -56,8 +56,10 @@ async fn a_reused_event_id_is_logged_as_an_error_with_its_metric() {
         .lines()
         .find(|line| line.contains("\"ERROR\""))
         .unwrap_or_else(|| panic!("no error: {text}"));
-    assert!(line.contains(r#""metric":"event_id_reused""#), "{line}");
+    assert!(line.contains(r#""outcome":"event_id_reused""#), "{line}");
     assert!(line.contains("acme#zendesk#22129848#e-1"), "{line}");
+    let counted = text.lines().filter(|line| line.contains(r#""metric":"EventIdReused""#));
+    assert_eq!(counted.count(), 1, "{text}");
 }
 
 #[tokio::test]
