@@ -1,6 +1,7 @@
 //! The sealer: links the entries of each org and period into a Merkle tree, every hour and once a period is over.
 //!
-//! It reads bills and writes seals; its role can write nothing else. To run again is harmless: a batch is only put where
+//! It reads bills and writes seals; its role can write nothing else. At an entry that does not verify the period's sealing
+//! stops, its key is on record, and nothing behind it is sealed or exported until somebody has looked. To run again is harmless: a batch is only put where
 //! none is, and where nothing came since the last one it costs two reads.
 
 use std::sync::Arc;
@@ -25,14 +26,15 @@ const PERIODS: usize = 3;
 /// The part of an invocation's time that is kept for what is under way when it stops.
 const RESERVE_PART: u64 = 4;
 
-/// Entries that nobody may rely on.
+/// An entry that nobody may rely on.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[error(
-    "entries do not verify and are not sealed, see `ctl usage verify` entries=`{entries}` first=`{first}`"
+    "an entry does not verify, its period is not sealed beyond it, see `ctl usage verify` partition=`{partition}` key=`{key}` periods=`{periods}`"
 )]
 pub struct Unproved {
-    entries: usize,
-    first: String,
+    partition: String,
+    key: String,
+    periods: usize,
 }
 
 /// Who calls: the schedule, or an operator who names an org.
@@ -100,8 +102,9 @@ impl SealBills {
         let mut found = Vec::new();
         for _ in 0..PERIODS {
             let sealing = self.usage.seal(org, &period, period < settled, now_ms).await?;
-            for (key, fault) in &sealing.faults {
-                tracing::error!(stage = "seal-bills", outcome = "entry_unproved", %org, %period, key, "entry is not sealed: {fault}");
+            if let Some(stop) = &sealing.stopped {
+                let (key, fault) = (&stop.key, &stop.fault);
+                tracing::error!(stage = "seal-bills", outcome = "entry_unproved", %org, %period, key, "sealing stopped: {fault}");
             }
             let before = period.before();
             found.push(SealedPeriod {
@@ -148,12 +151,16 @@ impl Function for SealBills {
         let added: u64 = sealed.periods.iter().map(|period| period.sealing.added).sum();
         let (unread, more) = (sealed.unread, sealed.more);
         tracing::info!(stage = "seal-bills", added, unread, more, "bills are sealed");
-        let mut faults = sealed.periods.iter().flat_map(|period| &period.sealing.faults);
-        match faults.next() {
+        let mut stops = sealed
+            .periods
+            .iter()
+            .filter_map(|period| period.sealing.stopped.as_ref());
+        match stops.next() {
             // What could be sealed is; the error is what the alarm counts.
-            Some((first, _)) => Err(Unproved {
-                entries: faults.count() + 1,
-                first: first.clone(),
+            Some(first) => Err(Unproved {
+                partition: first.partition.clone(),
+                key: first.key.clone(),
+                periods: stops.count() + 1,
             }
             .into()),
             None => Ok(sealed),

@@ -1,7 +1,9 @@
 //! A deployment to test a function on: the template's tables and queues in memory, the production functions, the sandbox,
 //! one org with one repository, tickets that the model knows, and a clock that only the test moves.
 
+mod bills;
 mod desk;
+mod github;
 mod queues;
 mod tap;
 
@@ -80,6 +82,21 @@ impl Stand {
         };
         world.put_settings("acme", json!({})).await?;
         Ok(world)
+    }
+
+    /// A second stand that begins as this one is now, and goes its own way on a clock of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be copied.
+    pub fn fork(&self) -> Result<Self> {
+        let clock = Arc::new(ManualClock::at(self.clock.now_ms()));
+        Ok(Self {
+            cloud: self.cloud.on(self.cloud.aws.fork_at(clock.clone())?),
+            sandbox: self.sandbox.fork_at(clock.clone()),
+            clock,
+            tap: Arc::new(Tap::default()),
+            ids: Arc::clone(&self.ids),
+        })
     }
 
     /// Puts an org's settings over the sandbox, with this `billing`.

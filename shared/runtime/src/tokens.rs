@@ -1,6 +1,7 @@
 //! Token usage: one entry a sealed model step, in the transaction that seals it.
 //!
-//! **Shape** in the usage table: partition `tokens#<org>#<YYYY-MM>`, sort `call#<subject>#<step>#<fence>` with the fence of
+//! **Shape** in the usage table: partition `tokens#<org>#<YYYY-MM>` (and `..+<part>` where the org's charges
+//! are spread: a bug's tokens are counted in the part of its charge), sort `call#<subject>#<step>#<fence>` with the fence of
 //! the claim that settled (a second one only where a person ran a parked step again); attributes `org`, `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N);
 //! where the settings have a price, `price_input`, `price_output`, `price_cache_read`, `price_cache_write` and `cost` (N), all
 //! in millionths of a millionth of a dollar; `lost_attempts` (N): earlier attempts that may have been paid for and left no
@@ -10,15 +11,16 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::bill;
-use ratchet_domain::ids::TicketRef;
+use ratchet_domain::ids::{OrgId, TicketRef};
 use ratchet_domain::period::Period;
 use ratchet_domain::settings::{Price, Settings};
 use ratchet_guard::store::{Item, StoreError};
 use ratchet_guard::{Claim, Companion, Park, StageError};
 use serde::{Deserialize, Serialize};
+
+use crate::usage::{Usage, number};
 
 /// What a step spent on a model, summed over the calls of its sealed attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +82,10 @@ impl TokenMeter {
         Self { table: table.into() }
     }
 
-    /// The partition of an org's token usage in a period.
+    /// A partition of an org's token usage in a period.
     #[must_use]
-    pub fn partition(org: &str, period: &Period) -> String {
-        format!("tokens#{org}#{period}")
+    pub fn partition(org: &OrgId, period: &Period, part: u64) -> String {
+        format!("tokens#{}", bill::partition(org, period, part))
     }
 
     /// The entry of a step and its share of the total, to be written with its seal. The period is that of the step's first
@@ -101,9 +103,10 @@ impl TokenMeter {
     ) -> Result<Vec<Companion>, StoreError> {
         let (key, fence, claimed_at) = (claim.key(), claim.fence(), claim.first_claimed_at());
         let period = Period::of(claimed_at, &settings.billing.time_zone);
-        let partition = Self::partition(ticket.org.as_str(), &period);
+        let part = bill::home_part(&ticket.bug(), settings.billing.spread());
+        let partition = Self::partition(&ticket.org, &period, part);
         // An attempt before this one may have asked and died with the answer.
-        let lost = if claim.may_have_sent() { fence - 1 } else { 0 };
+        let lost = claim.unaccounted();
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let number = |value: u64| AttributeValue::N(value.to_string());
         let mut item = Item::from([
@@ -159,8 +162,7 @@ fn total(partition: &str) -> Item {
 /// What is left of a period's tokens, asked before a model is.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    client: Client,
-    table: Arc<str>,
+    usage: Usage,
 }
 
 impl Budget {
@@ -168,8 +170,7 @@ impl Budget {
     #[must_use]
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
         Self {
-            client,
-            table: table.into(),
+            usage: Usage::new(client, table),
         }
     }
 
@@ -191,8 +192,7 @@ impl Budget {
             return Ok(claim);
         };
         let period = Period::of(claim.now_ms(), &settings.billing.time_zone);
-        let partition = TokenMeter::partition(ticket.org.as_str(), &period);
-        let (claim, spent) = claim.having(self.spent(&partition).await).await?;
+        let (claim, spent) = claim.having(self.spent(&ticket.org, &period).await).await?;
         if spent < cap {
             return Ok(claim);
         }
@@ -207,24 +207,12 @@ impl Budget {
         Err(StageError::Parked(claim.park(park).await?))
     }
 
-    async fn spent(&self, partition: &str) -> Result<u64, StageError> {
-        let read = self
-            .client
-            .get_item()
-            .table_name(&*self.table)
-            .set_key(Some(total(partition)))
-            .consistent_read(true)
-            .send()
-            .await;
-        let row = read.map_err(|error| StageError::NotRead {
-            why: format!("usage: {}", error.code().unwrap_or("NoAnswer")),
-            retry_after_ms: None,
-        })?;
-        let row = row.item.unwrap_or_default();
-        let number = |name: &str| {
-            let digits = row.get(name).and_then(|value| value.as_n().ok());
-            digits.and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0)
-        };
-        Ok(number("input").saturating_add(number("output")))
+    /// Whatever parts the period's tokens were counted in: the settings may have said another number of them before.
+    async fn spent(&self, org: &OrgId, period: &Period) -> Result<u64, StageError> {
+        let parts = self
+            .usage
+            .total_rows(|part| TokenMeter::partition(org, period, part));
+        let spent = |row: &Item| number(row, "input").saturating_add(number(row, "output"));
+        Ok(parts.await?.iter().map(spent).fold(0, u64::saturating_add))
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod seal;
+pub mod slice;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use ratchet_domain::bill::{self, Entry, Field, Kind, Recorded, SPREAD_MAX, Sum};
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
 use ratchet_guard::store::Item;
+use slice::Slice;
 use thiserror::Error;
 
 /// How often keys that the store did not get to are asked for again, before it counts as not answering.
@@ -89,12 +91,28 @@ impl Usage {
     /// # Errors
     /// [`UsageError`].
     pub async fn totals(&self, org: &OrgId, period: &Period) -> Result<Vec<(String, Sum)>, UsageError> {
+        let rows = self.total_rows(|part| bill::partition(org, period, part)).await?;
+        let found = rows.iter().filter_map(|row| {
+            let partition = text(row, "org_period")?;
+            Some((partition.to_owned(), sum_of(row)))
+        });
+        let mut found: Vec<(String, Sum)> = found.collect();
+        let first = bill::partition(org, period, 0);
+        if !found.iter().any(|(partition, _)| *partition == first) {
+            found.push((first, Sum::default()));
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
+    /// The totals that there are, of every part of what is counted under these partitions. One read.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn total_rows(&self, partition: impl Fn(u64) -> String) -> Result<Vec<Item>, UsageError> {
         let key = |part| {
             Item::from([
-                (
-                    "org_period".to_owned(),
-                    AttributeValue::S(bill::partition(org, period, part)),
-                ),
+                ("org_period".to_owned(), AttributeValue::S(partition(part))),
                 ("sk".to_owned(), AttributeValue::S(bill::TOTAL.to_owned())),
             ])
         };
@@ -109,30 +127,24 @@ impl Usage {
                 operation: "BatchGetItem",
                 code: "ConstructionFailure".to_owned(),
             })?;
-            let output = self
+            let mut output = self
                 .client
                 .batch_get_item()
                 .request_items(&*self.table, wanted)
                 .send()
                 .await
                 .map_err(|error| UsageError::of("BatchGetItem", &error))?;
-            let rows = output.responses().and_then(|tables| tables.get(&*self.table));
-            for row in rows.into_iter().flatten() {
-                if let Some(partition) = text(row, "org_period") {
-                    found.push((partition.to_owned(), sum_of(row)));
-                }
-            }
+            let rows = output
+                .responses
+                .as_mut()
+                .and_then(|tables| tables.remove(&*self.table));
+            found.extend(rows.into_iter().flatten());
             keys = output
                 .unprocessed_keys()
                 .and_then(|tables| tables.get(&*self.table))
                 .map(|rest| rest.keys().to_vec())
                 .unwrap_or_default();
             if keys.is_empty() {
-                let first = bill::partition(org, period, 0);
-                if !found.iter().any(|(partition, _)| *partition == first) {
-                    found.push((first, Sum::default()));
-                }
-                found.sort_by(|a, b| a.0.cmp(&b.0));
                 return Ok(found);
             }
         }
@@ -142,25 +154,33 @@ impl Usage {
         })
     }
 
-    /// A page of a partition's entries.
+    /// A page of a partition's entries whose keys are in the slice.
     ///
     /// # Errors
     /// [`UsageError`].
-    pub async fn page(&self, partition: &str, start: Option<Item>) -> Result<Page, UsageError> {
+    pub async fn page(
+        &self,
+        partition: &str,
+        slice: &Slice,
+        start: Option<Item>,
+    ) -> Result<Page, UsageError> {
         let output = self
             .client
             .query()
             .table_name(&*self.table)
-            .key_condition_expression("org_period = :partition AND begins_with(sk, :entry)")
+            .key_condition_expression("org_period = :partition AND sk BETWEEN :first AND :end")
             .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
-            .expression_attribute_values(":entry", AttributeValue::S(bill::ENTRY.to_owned()))
+            .expression_attribute_values(":first", AttributeValue::S(slice.first().to_owned()))
+            .expression_attribute_values(":end", AttributeValue::S(slice.end().to_owned()))
             .consistent_read(true)
             .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|error| UsageError::of("Query", &error))?;
+        // The store's range includes its end, and a slice does not.
+        let entries = output.items().iter().map(recorded);
         Ok(Page {
-            entries: output.items().iter().map(recorded).collect(),
+            entries: entries.filter(|entry| slice.has(&entry.key)).collect(),
             next: output.last_evaluated_key,
         })
     }
@@ -255,7 +275,7 @@ fn text<'r>(row: &'r Item, name: &str) -> Option<&'r str> {
     row.get(name)?.as_s().ok().map(String::as_str)
 }
 
-fn number(row: &Item, name: &str) -> u64 {
+pub(crate) fn number(row: &Item, name: &str) -> u64 {
     let digits = row.get(name).and_then(|value| value.as_n().ok());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }

@@ -183,7 +183,7 @@ fn expected(binary: &str) -> Result<BTreeSet<String>> {
                 grant(&["dynamodb:PutItem", "dynamodb:UpdateItem"], "UsageTable");
             }
             if MODEL.contains(&stage) {
-                let counts = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+                let counts = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
                 grant(&counts, "UsageTable");
             }
         }

@@ -8,6 +8,7 @@ use ratchet_guard::StageError;
 use ratchet_guard::clock::Millis;
 use ratchet_runtime::stage::key_of;
 use ratchet_runtime::usage::Usage;
+use ratchet_runtime::usage::slice::Slice;
 
 use super::Survey;
 use crate::plan::{Item, Kind, Repair};
@@ -99,7 +100,7 @@ impl Survey<'_> {
             bill.total = bill.total.and(total);
             let mut start = None;
             loop {
-                let page = usage.page(&partition, start).await?;
+                let page = usage.page(&partition, &Slice::whole(), start).await?;
                 bill.entries.extend(page.entries);
                 start = page.next;
                 if start.is_none() {

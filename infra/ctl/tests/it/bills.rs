@@ -15,6 +15,7 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::stage::key_of;
 use ratchet_runtime::usage::Usage;
 use ratchet_runtime::usage::seal::Sealing;
+use ratchet_runtime::usage::slice::Slice;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, acme};
@@ -258,6 +259,39 @@ async fn an_export_ends_before_an_entry_that_does_not_verify() -> Result<()> {
     assert_eq!(answer.exit, Exit::Failed);
     assert_eq!(answer.stdout.lines().count(), 1, "what stands before it is good");
     assert!(answer.stderr.contains(key), "{}", answer.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_ends_with_the_key_that_the_sealer_would_not_seal() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    let page = usage(&bench).page("acme#2026-02", &Slice::whole(), None).await?;
+    let key = &page.entries.get(1).context("an entry")?.key;
+    set(&bench, key, "plan", AttributeValue::S("trial".to_owned())).await?;
+    let sealing = seal(&bench, false).await?;
+    assert_eq!(sealing.added, 1, "nothing beyond it");
+    assert_eq!(sealing.stopped.map(|stop| stop.key).as_ref(), Some(key));
+    for format in ["jsonl", "csv"] {
+        let answer = bench
+            .run(&["usage", "export", "--org", "acme", "--format", format])
+            .await?;
+        assert_eq!(answer.exit, Exit::Failed);
+        assert!(answer.stderr.contains(key.as_str()), "{}", answer.stderr);
+        let lines = answer.stdout.lines().count();
+        assert_eq!(
+            lines,
+            1 + usize::from(format == "csv"),
+            "what stands before it is good"
+        );
+    }
+    // Mended: what is sealed is exported, and the rest waits for the sealer.
+    set(&bench, key, "plan", AttributeValue::S("paid".to_owned())).await?;
+    let answer = bench.run(&["usage", "export", "--org", "acme"]).await?;
+    assert_eq!((answer.exit, answer.stdout.lines().count()), (Exit::Done, 1));
+    assert_eq!(seal(&bench, false).await?.added, 2);
+    let answer = bench.run(&["usage", "export", "--org", "acme"]).await?;
+    assert_eq!((answer.exit, answer.stdout.lines().count()), (Exit::Done, 3));
     Ok(())
 }
 

@@ -63,6 +63,12 @@ async fn a_changed_entry_is_named() -> Result<()> {
     assert_eq!(sealing.added, 0);
     bench.store.restore(&good)?;
 
+    // A field that nobody writes is as good as a changed one.
+    set(&bench, &key, "discount", AttributeValue::Bool(true)).await?;
+    let said = verify(&bench).await?;
+    assert!(said.contains(&key), "{said}");
+    bench.store.restore(&good)?;
+
     // The forger makes the hash anew, and the flag with it: the seal still knows.
     set(&bench, &key, "plan", AttributeValue::S("trial".to_owned())).await?;
     let forged = usage(&bench)
@@ -80,7 +86,7 @@ async fn a_changed_entry_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_missing_or_an_added_entry_is_named() -> Result<()> {
+async fn a_missing_entry_or_a_wrong_total_is_named() -> Result<()> {
     let bench = Bench::new().await?;
     billed(&bench).await?;
     seal(&bench, false).await?;
@@ -90,16 +96,44 @@ async fn a_missing_or_an_added_entry_is_named() -> Result<()> {
     let dynamo = &bench.world.deployment.dynamo;
     let delete = dynamo.delete_item().table_name("usage");
     delete.set_key(Some(row_key("acme#2026-02", &key))).send().await?;
-    let said = verify(&bench).await?;
-    assert!(said.contains("total is not the fold of its entries"), "{said}");
-    set(&bench, "total", "mapped_bugs", AttributeValue::N("2".to_owned())).await?;
-    let said = verify(&bench).await?;
-    assert!(
-        said.contains("sealed entry is missing") && said.contains(&key),
-        "{said}"
-    );
+    // Whether or not the total was lowered with it.
+    for mapped_bugs in ["3", "2"] {
+        set(
+            &bench,
+            "total",
+            "mapped_bugs",
+            AttributeValue::N(mapped_bugs.to_owned()),
+        )
+        .await?;
+        let said = verify(&bench).await?;
+        assert!(
+            said.contains("sealed entry is missing") && said.contains(&key),
+            "{said}"
+        );
+    }
     bench.store.restore(&good)?;
 
+    for mapped_bugs in ["2", "4"] {
+        set(
+            &bench,
+            "total",
+            "mapped_bugs",
+            AttributeValue::N(mapped_bugs.to_owned()),
+        )
+        .await?;
+        let said = verify(&bench).await?;
+        assert!(said.contains("total is not the fold of its entries"), "{said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_added_entry_is_named() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    seal(&bench, false).await?;
+    let key = bill::charge_key(&Life::of(&bench, "5158")?.at.ticket.bug());
+    let dynamo = &bench.world.deployment.dynamo;
     // An entry that nobody qualified, with a good hash and a total that counts it.
     let bug = Life::of(&bench, "9999")?.at.ticket.bug();
     let taken = usage(&bench)
@@ -136,7 +170,6 @@ async fn a_missing_or_an_added_entry_is_named() -> Result<()> {
         said.contains("no flag on the ledger") && said.contains(bug.as_str()),
         "{said}"
     );
-    bench.store.restore(&good)?;
     Ok(())
 }
 
@@ -164,5 +197,19 @@ async fn a_seal_that_was_rewritten_is_named() -> Result<()> {
     assert!(said.contains("does not have the root of its leaves"), "{said}");
     bench.store.restore(&good)?;
     assert!(verify(&bench).await?.contains("verified"));
+
+    // One leaf twice, under a root that fits.
+    let mut twice = last.clone();
+    let leaf = twice.leaves.first().cloned().context("a leaf")?;
+    twice.tree.push(leaf.hash());
+    twice.leaves.push(leaf.clone());
+    twice.root = twice.tree.root();
+    let body = serde_json::to_string(&twice)?;
+    set(&bench, "batch#000000", "body", AttributeValue::S(body)).await?;
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("entry is sealed twice") && said.contains(&leaf.key),
+        "{said}"
+    );
     Ok(())
 }

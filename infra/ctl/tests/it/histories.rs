@@ -8,6 +8,7 @@ use ratchet_domain::bill::Kind;
 use ratchet_domain::ids::ContentHash;
 use ratchet_domain::period::Period;
 use ratchet_domain::step;
+use ratchet_runtime::usage::slice::Slice;
 use ratchet_runtime::usage::{fold, sum};
 use serde_json::json;
 
@@ -141,7 +142,7 @@ async fn agrees(bench: &Bench, scores: &BTreeMap<(u8, u8), bool>) -> Result<()> 
         let totals = usage(bench).totals(&org()?, &period).await?;
         let mut kinds = Vec::new();
         for (partition, total) in &totals {
-            let page = usage(bench).page(partition, None).await?;
+            let page = usage(bench).page(partition, &Slice::whole(), None).await?;
             let mut own = Vec::new();
             for entry in page.entries {
                 let kind = entry.verified()?;

@@ -7,7 +7,8 @@ use ratchet_domain::message::{Body, BugAt, Envelope};
 use ratchet_domain::patch::{Edit, Patch, PullRequest};
 use ratchet_domain::settings::Settings;
 use ratchet_domain::step;
-use ratchet_guard::{Claim, Decision, Ledger, StageError, Work};
+use ratchet_guard::effect::{Act, Effect, accept_duplicates};
+use ratchet_guard::{Claim, Decision, Ledger, Outcome, StageError, Work};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::Reader;
 use ratchet_runtime::model::{Answered, Asked, settle};
@@ -23,6 +24,17 @@ const INVOCATION_MS: u64 = 10_000;
 
 /// What a customer wrote; no command shows it unasked.
 pub(crate) const WORDS: &str = "my cart total is wrong";
+
+/// A question whose answer never came.
+struct Lost;
+
+impl Effect for Lost {
+    type Receipt = ();
+
+    async fn send(&self, _: &Act) -> Outcome<()> {
+        Outcome::no_answer()
+    }
+}
 
 /// A ticket under way.
 pub(crate) struct Life<'b> {
@@ -50,6 +62,25 @@ impl<'b> Life<'b> {
             tokens: TokenMeter::new("usage"),
             settings,
         })
+    }
+
+    /// A ticket of an org with these settings.
+    pub(crate) fn priced(bench: &'b Bench, number: &str, settings: &serde_json::Value) -> Result<Self> {
+        let Ok(settings) = Settings::parse(settings) else {
+            bail!("settings do not validate");
+        };
+        Ok(Self {
+            settings,
+            ..Self::of(bench, number)?
+        })
+    }
+
+    /// An attempt asks and dies: nobody knows whether the answer was paid for.
+    pub(crate) async fn asked_and_died(&self, step: String) -> Result<()> {
+        let claim = self.claim(step).await?;
+        let asking = accept_duplicates(Lost, "only the sealed answer is used");
+        drop(claim.act(asking).await);
+        Ok(())
     }
 
     /// The ledger of an invocation that has just begun.
@@ -87,18 +118,7 @@ impl<'b> Life<'b> {
         step: String,
         answer: T,
     ) -> Result<()> {
-        let answered = Asked::Answered(Answered {
-            answer,
-            model: "model-1".to_owned(),
-            prompt: "prompt/1".to_owned(),
-            spent: Spent {
-                input: 100,
-                output: 20,
-                calls: 1,
-                ..Spent::default()
-            },
-        });
-        let acted = self.claim(step).await?.decide(answered);
+        let acted = self.claim(step).await?.decide(answered(answer));
         settle(acted, &self.tokens, &self.at.ticket, &self.settings).await?;
         Ok(())
     }
@@ -119,42 +139,25 @@ impl<'b> Life<'b> {
     }
 
     pub(crate) async fn extracted(&self, ai_confidence: f64) -> Result<()> {
-        let bug = Bug {
-            title: WORDS.to_owned(),
-            severity: Severity::High,
-            steps_to_reproduce: vec![WORDS.to_owned()],
-            expected: WORDS.to_owned(),
-            actual: WORDS.to_owned(),
-            affected_feature: WORDS.to_owned(),
-            customer_impact: WORDS.to_owned(),
-            quote: WORDS.to_owned(),
-            ai_confidence,
-        };
-        self.answer(step::extract(&self.at.content), Extraction::Bug(bug))
+        self.answer(step::extract(&self.at.content), extraction(ai_confidence))
             .await
     }
 
     pub(crate) async fn mapped(&self) -> Result<()> {
-        let repo = RepoName::parse("acme/shop")?;
-        let mapping = Mapping {
-            trees: vec![PinnedTree {
-                repo: repo.clone(),
-                base_branch: "main".to_owned(),
-                commit: "c0".to_owned(),
-                tree: "t0".to_owned(),
-            }],
-            locations: vec![Location {
-                repo,
-                file: "src/cart.rs".to_owned(),
-                symbol: "total".to_owned(),
-                start_line: 10,
-                end_line: 12,
-                explanation: WORDS.to_owned(),
-                confidence: 0.8,
-            }],
-            candidates_hash: "h0".to_owned(),
-        };
-        self.answer(step::map(&self.at.content), mapping).await
+        self.answer(step::map(&self.at.content), mapping()?).await
+    }
+
+    /// Both scores on record at once, without the tokens that they took.
+    pub(crate) async fn scored(&self, ai_confidence: f64) -> Result<()> {
+        let content = &self.at.content;
+        let work = |step: String| Work::new(key_of(&self.at.ticket, step), content.as_str());
+        let ledger = self.ledger()?;
+        let extraction = answered(extraction(ai_confidence));
+        ledger.record(&work(step::extract(content)), &extraction).await?;
+        ledger
+            .record(&work(step::map(content)), &answered(mapping()?))
+            .await?;
+        Ok(())
     }
 
     /// Runs the `qualify` function itself.
@@ -207,4 +210,54 @@ impl<'b> Life<'b> {
         };
         self.seal(step::pr(&repo), url, pull).await
     }
+}
+
+fn answered<T>(answer: T) -> Asked<T> {
+    Asked::Answered(Answered {
+        answer,
+        model: "model-1".to_owned(),
+        prompt: "prompt/1".to_owned(),
+        spent: Spent {
+            input: 100,
+            output: 20,
+            calls: 1,
+            ..Spent::default()
+        },
+    })
+}
+
+fn extraction(ai_confidence: f64) -> Extraction {
+    Extraction::Bug(Bug {
+        title: WORDS.to_owned(),
+        severity: Severity::High,
+        steps_to_reproduce: vec![WORDS.to_owned()],
+        expected: WORDS.to_owned(),
+        actual: WORDS.to_owned(),
+        affected_feature: WORDS.to_owned(),
+        customer_impact: WORDS.to_owned(),
+        quote: WORDS.to_owned(),
+        ai_confidence,
+    })
+}
+
+fn mapping() -> Result<Mapping> {
+    let repo = RepoName::parse("acme/shop")?;
+    Ok(Mapping {
+        trees: vec![PinnedTree {
+            repo: repo.clone(),
+            base_branch: "main".to_owned(),
+            commit: "c0".to_owned(),
+            tree: "t0".to_owned(),
+        }],
+        locations: vec![Location {
+            repo,
+            file: "src/cart.rs".to_owned(),
+            symbol: "total".to_owned(),
+            start_line: 10,
+            end_line: 12,
+            explanation: WORDS.to_owned(),
+            confidence: 0.8,
+        }],
+        candidates_hash: "h0".to_owned(),
+    })
 }

@@ -9,6 +9,7 @@
 
 mod bench;
 mod bills;
+mod charges;
 mod command;
 mod control;
 mod cost;

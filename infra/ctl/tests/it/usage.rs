@@ -57,7 +57,8 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
     let mut tickets: Vec<&Value> = entries.iter().map(|entry| &entry["ticket"]).collect();
     tickets.sort_by_key(|ticket| ticket.to_string());
     assert_eq!(tickets, ["zendesk:5158", "zendesk:5159"]);
-    let tokens = json!([{ "model": "model-1", "calls": 6, "input": 600, "output": 120, "cache_read": 0, "cache_write": 0, "reasoning": 0 }]);
+    let tokens = json!([{ "model": "model-1", "calls": 6, "input": 600, "output": 120, "cache_read": 0, "cache_write": 0, "reasoning": 0,
+        "dollars": null, "lost": { "attempts": 0, "input": 0, "output": 0, "dollars": null } }]);
     assert_eq!(shown["tokens"], tokens);
 
     let text = bench.run(&["usage", "show", "--org", "acme"]).await?.stdout;
@@ -98,8 +99,45 @@ async fn another_period_or_org_is_empty_and_an_unknown_org_needs_a_period() -> R
             );
         }
     }
+    for (option, value) in [("--from", "2026-03"), ("--since", "2026-02=0,2026-03=0")] {
+        let answer = bench
+            .run(&["usage", "export", "--org", "acme", option, value])
+            .await?;
+        assert_eq!(answer.exit, Exit::Invalid);
+        let said = format!("{option}: is in the future");
+        assert!(answer.stderr.contains(&said), "{}", answer.stderr);
+    }
     let answer = bench.run(&["usage", "show", "--org", "globex"]).await?;
     assert_eq!(answer.exit, Exit::NotFound);
     assert!(answer.stderr.contains("--period"), "{}", answer.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_died_with_its_answer_is_estimated_apart_and_charged_to_nobody() -> Result<()> {
+    let bench = Bench::new().await?;
+    let mut settings = acme();
+    settings["model"]["price"] = json!({ "input": 3, "output": 15 });
+    bench.put(&settings).await?;
+    let life = Life::priced(&bench, "5158", &settings)?;
+    // Two attempts ask and die; the third is sealed.
+    for _ in 0..2 {
+        life.asked_and_died(ratchet_domain::step::extract(&life.at.content))
+            .await?;
+        bench.clock.advance(3_600_000);
+    }
+    life.extracted(0.9).await?;
+    life.mapped().await?;
+    life.qualified().await?;
+    let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+    assert_eq!(
+        shown["tokens"][0],
+        json!({ "model": "model-1", "calls": 2, "input": 200, "output": 40, "cache_read": 0, "cache_write": 0,
+            "reasoning": 0, "dollars": "0.001200",
+            "lost": { "attempts": 2, "input": 200, "output": 40, "dollars": "0.001200" } })
+    );
+    assert_eq!(shown["total"], json!({ "mapped_bugs": 1 }));
+    let text = bench.run(&["usage", "show", "--org", "acme"]).await?.stdout;
+    assert!(text.contains("LOST BY"), "{text}");
     Ok(())
 }

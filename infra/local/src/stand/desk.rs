@@ -1,9 +1,7 @@
 //! The desk of a stand: tickets that customers open, and what came of them.
 
-use anyhow::{Context, Result, anyhow, ensure};
-use aws_lambda_events::event::apigw::ApiGatewayV2httpRequest;
+use anyhow::{Context, Result, ensure};
 use ratchet_guard::clock::Clock;
-use ratchet_runtime::serve::Function;
 
 use super::Stand;
 use crate::demo::tickets;
@@ -50,19 +48,8 @@ impl Stand {
             event.map(|event| outside.zendesk.delivery(&event, now_ms, 1))
         });
         let delivery = delivery.context("the ticket has no event")?;
-        let mut request = ApiGatewayV2httpRequest::default();
-        request.raw_path = Some(format!("/hooks/{org}/zendesk"));
-        request.request_context.http.method = http::Method::POST;
-        for (name, value) in &delivery.headers {
-            request
-                .headers
-                .insert(name.parse::<http::HeaderName>()?, value.parse()?);
-        }
-        request.body = Some(String::from_utf8(delivery.body.to_vec())?);
-        let deadline_ms = self.clock.now_ms() + 10_000;
-        let answer = self.functions()?.webhook.call(request, deadline_ms).await;
-        let answer = answer.map_err(|error| anyhow!("{error}"))?;
-        ensure!(answer.status_code == 200, "status {}", answer.status_code);
+        let (status, body) = self.post(&format!("/hooks/{org}/zendesk"), &delivery).await?;
+        ensure!(status == 200, "status {status}: {body}");
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! What sees every call to AWS: it counts, and ends the process before a call of the test's choice.
+//! What sees every call to AWS: it counts, keeps transactions, and at a call of the test's choice ends the process before it
+//! or loses its reply.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,9 @@ type Chosen = Box<dyn Fn(&Call) -> bool + Send + Sync>;
 #[derive(Default)]
 pub struct Tap {
     counts: Mutex<BTreeMap<String, u64>>,
+    transactions: Mutex<Vec<Value>>,
     crash: Mutex<Option<Chosen>>,
+    loss: Mutex<Option<Chosen>>,
     /// Told when the process has crashed.
     pub crashed: Notify,
 }
@@ -42,13 +45,16 @@ impl Tap {
         *self.crash.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(chosen));
     }
 
-    fn is_the_crash(&self, call: &Call) -> bool {
-        let mut crash = self.crash.lock().unwrap_or_else(PoisonError::into_inner);
-        let chosen = crash.as_ref().is_some_and(|chosen| chosen(call));
-        if chosen {
-            *crash = None;
-        }
-        chosen
+    /// The next call that is chosen is applied, and its reply lost.
+    pub fn lose_reply(&self, chosen: impl Fn(&Call) -> bool + Send + Sync + 'static) {
+        *self.loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(chosen));
+    }
+
+    /// Every transaction that was sent, resends included.
+    #[must_use]
+    pub fn transactions(&self) -> Vec<Value> {
+        let sent = self.transactions.lock();
+        sent.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn count(&self, name: &str, by: u64) {
@@ -60,14 +66,21 @@ impl Tap {
 #[async_trait]
 impl Choke for Tap {
     async fn around(&self, call: &Call, next: Next) -> Result<Reply, Broken> {
-        if self.is_the_crash(call) {
+        if is_it(&self.crash, call) {
             self.crashed.notify_one();
             std::future::pending::<()>().await;
         }
         self.count(&call.operation, 1);
+        if call.operation == "TransactWriteItems" {
+            let sent = self.transactions.lock();
+            sent.unwrap_or_else(PoisonError::into_inner).push(call.json());
+        }
         // Two invocations at once take turns at every call.
         tokio::task::yield_now().await;
         let reply = next.apply();
+        if is_it(&self.loss, call) {
+            return Err(Broken::Reset);
+        }
         if call.operation == "Query" {
             let body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
             self.count(
@@ -77,4 +90,14 @@ impl Choke for Tap {
         }
         Ok(reply)
     }
+}
+
+/// Whether it is the one that is waited for; it comes once.
+fn is_it(waited: &Mutex<Option<Chosen>>, call: &Call) -> bool {
+    let mut waited = waited.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = waited.as_ref().is_some_and(|chosen| chosen(call));
+    if is_it {
+        *waited = None;
+    }
+    is_it
 }

@@ -130,3 +130,42 @@ fn a_token_beside_the_apps_fields_is_refused_with_each_of_them() {
     );
     assert!(!format!("{problems:?}").contains("BEGIN"));
 }
+
+#[test]
+fn what_no_count_or_score_can_be_is_refused_with_its_path() {
+    for (section, field, bad) in [
+        (
+            "billing",
+            "mapped_bug_cap",
+            vec![json!(1.5), json!(-1), json!("5"), json!(1e30)],
+        ),
+        ("billing", "included", vec![json!(0.5), json!(-1)]),
+        ("billing", "token_cap", vec![json!(0.1), json!(-7)]),
+        ("billing", "partitions", vec![json!(0), json!(65), json!(2.5)]),
+        (
+            "billing",
+            "time_zone",
+            vec![json!("Mars/Olympus"), json!(""), json!(1), json!("CET+1")],
+        ),
+        (
+            "billing",
+            "trial",
+            vec![json!("soon"), json!({ "ends": "2026-11-01" })],
+        ),
+        (
+            "thresholds",
+            "ai_confidence",
+            vec![json!(-0.01), json!(1.01), json!("0.7")],
+        ),
+        ("thresholds", "location_confidence", vec![json!(70), json!(-1)]),
+    ] {
+        for value in bad {
+            let mut document = full();
+            document[section][field] = value.clone();
+            let problems = Settings::parse(&document).unwrap_err();
+            let path = format!("{section}.{field}");
+            let named = problems.iter().all(|problem| problem.path.starts_with(&path));
+            assert!(named && !problems.is_empty(), "{value}: {problems:?}");
+        }
+    }
+}

@@ -19,6 +19,8 @@ pub struct Claim {
     pub(super) key: WorkKey,
     pub(super) fence: u64,
     pub(super) may_have_sent: bool,
+    /// No attempt up to this one has sent anything.
+    pub(super) clean_fence: u64,
     pub(super) resumed: bool,
     pub(super) intent: String,
     pub(super) first_claimed_at: Millis,
@@ -50,6 +52,12 @@ impl Claim {
     #[must_use]
     pub fn may_have_sent(&self) -> bool {
         self.may_have_sent
+    }
+
+    /// How many earlier attempts may have sent the effect, at most.
+    #[must_use]
+    pub fn unaccounted(&self) -> u64 {
+        (self.fence - 1).saturating_sub(self.clean_fence)
     }
 
     /// Somebody let the work be claimed again after it was parked.
@@ -230,6 +238,7 @@ impl Ledger {
             ledger: self.clone(),
             fence: 1,
             may_have_sent: false,
+            clean_fence: 0,
             room: room_beside([
                 work.key.subject(),
                 work.key.step(),
@@ -252,6 +261,7 @@ impl Ledger {
             ledger: self.clone(),
             fence: record.fence,
             may_have_sent: record.clean_fence + 1 != record.fence,
+            clean_fence: record.clean_fence,
             room: room_beside([
                 record.key.subject(),
                 record.key.step(),

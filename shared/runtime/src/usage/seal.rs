@@ -4,25 +4,31 @@
 //! [`Batch`] as JSON), `size` (N) and `root` (S) for people. A batch lists the entries that came since the one before, and
 //! carries the tree's frontier after them, so that the next one is appended without reading the tree. **Lifetime**: for ever.
 //!
+//! Sort `stop#<seq>`: where sealing stopped before the batch of that number, see [`Stop`].
+//!
 //! Charges know nothing of it: they stay independent of each other, and the tree's order is that of the batches. One
 //! changed, added or missing entry shows, since its leaf or its absence does not fit a root that stands since.
+
+mod run;
+mod stop;
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use ratchet_domain::bill::{self, Fault};
+use ratchet_domain::bill;
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::merkle::{Frontier, Hash};
 use ratchet_domain::period::Period;
 use ratchet_guard::store::Item;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Usage, UsageError, sum, text};
+use run::{Run, Went};
 
-/// Most entries of one batch. Reason: a batch is one row, and a row holds 400 KB.
-const BATCH_ENTRIES_MAX: usize = 1000;
+pub use stop::Stop;
 
 /// An entry as the tree knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +76,8 @@ pub struct Sealing {
     pub size: u64,
     /// The period is signed off.
     pub is_final: bool,
-    /// Keys of entries that do not verify; they are left out, and somebody must look.
-    pub faults: Vec<(String, String)>,
+    /// An entry does not verify: nothing behind it is sealed, and the period is not signed off, until somebody has looked.
+    pub stopped: Option<Stop>,
 }
 
 impl Usage {
@@ -111,8 +117,10 @@ impl Usage {
             .client
             .query()
             .table_name(&*self.table)
-            .key_condition_expression("org_period = :partition")
+            .key_condition_expression("org_period = :partition AND sk BETWEEN :first AND :last")
             .expression_attribute_values(":partition", seals(org, period))
+            .expression_attribute_values(":first", AttributeValue::S(sort_key(0)))
+            .expression_attribute_values(":last", AttributeValue::S("batch#~".to_owned()))
             .scan_index_forward(false)
             .consistent_read(true)
             .limit(1)
@@ -122,8 +130,8 @@ impl Usage {
         output.items().first().map(batch).transpose()
     }
 
-    /// Seals what came since the last batch. Where the totals say that nothing did, it costs two reads.
-    /// Two at once are harmless: a batch is only put where none is, and the loser's entries are found by the next run.
+    /// Seals what came since the last batch, up to the first entry that does not verify. Where the totals say that nothing
+    /// came, it costs two reads. Two at once are harmless: a batch is only put where none is, and the loser's entries are found by the next run.
     ///
     /// # Errors
     /// [`UsageError`].
@@ -158,16 +166,26 @@ impl Usage {
                 leaves: Vec::new(),
                 root: tree.root(),
                 tree,
-                is_final: is_over,
+                is_final: false,
                 sealed_at: now_ms,
             },
             known: self.known(org, period).await?,
         };
         for (partition, _) in &totals {
-            if !run.partition(partition, &mut sealing).await? {
-                return Ok(sealing);
+            match run.partition(partition, &mut sealing).await? {
+                Went::Through => {}
+                Went::Lost => return Ok(sealing),
+                Went::Stopped(stop) => {
+                    if run.next.leaves.is_empty() || run.put(&mut sealing).await? {
+                        self.put_stop(org, period, &stop).await?;
+                        sealing.stopped = Some(stop);
+                    }
+                    return Ok(sealing);
+                }
             }
         }
+        // Only the batch behind which nothing is left signs the period off.
+        run.next.is_final = is_over;
         if !run.next.leaves.is_empty() || (is_over && !sealing.is_final) {
             run.put(&mut sealing).await?;
         }
@@ -219,62 +237,6 @@ impl Usage {
     }
 }
 
-/// One sealing under way.
-struct Run<'a> {
-    usage: &'a Usage,
-    org: &'a OrgId,
-    period: &'a Period,
-    /// The batch that is being filled.
-    next: Batch,
-    known: BTreeSet<u64>,
-}
-
-impl Run<'_> {
-    /// Takes in what the tree does not have of a partition. False when another sealer is at it.
-    async fn partition(&mut self, partition: &str, sealing: &mut Sealing) -> Result<bool, UsageError> {
-        let mut start = None;
-        loop {
-            let page = self.usage.page(partition, start).await?;
-            for entry in page.entries {
-                if !self.known.insert(short(&entry.key)) {
-                    continue;
-                }
-                if let Err(fault) = entry.verified() {
-                    sealing.faults.push((entry.key, Fault::to_string(&fault)));
-                    continue;
-                }
-                self.next.tree.push(entry.leaf());
-                self.next.leaves.push(Leaf {
-                    partition: entry.partition,
-                    key: entry.key,
-                    hash: entry.hash,
-                });
-                if self.next.leaves.len() >= BATCH_ENTRIES_MAX && !self.put(sealing).await? {
-                    return Ok(false);
-                }
-            }
-            start = page.next;
-            if start.is_none() {
-                return Ok(true);
-            }
-        }
-    }
-
-    async fn put(&mut self, sealing: &mut Sealing) -> Result<bool, UsageError> {
-        self.next.root = self.next.tree.root();
-        let added = self.next.leaves.len() as u64;
-        if !self.usage.put_batch(self.org, self.period, &self.next).await? {
-            return Ok(false);
-        }
-        sealing.added += added;
-        sealing.size = self.next.tree.size();
-        sealing.is_final = self.next.is_final;
-        self.next.seq += 1;
-        self.next.leaves.clear();
-        Ok(true)
-    }
-}
-
 /// A key, as short as a list of all keys of a period needs it.
 fn short(key: &str) -> u64 {
     Hash::leaf(&[key]).short()
@@ -289,6 +251,11 @@ fn sort_key(seq: u64) -> String {
 }
 
 fn batch(row: &Item) -> Result<Batch, UsageError> {
+    body(row)
+}
+
+/// What is kept as JSON in a row's `body`.
+fn body<T: DeserializeOwned>(row: &Item) -> Result<T, UsageError> {
     let read = text(row, "body").and_then(|body| serde_json::from_str(body).ok());
     read.ok_or_else(|| UsageError::Row {
         partition: text(row, "org_period").unwrap_or_default().to_owned(),

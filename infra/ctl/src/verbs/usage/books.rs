@@ -72,20 +72,20 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// The month that is asked for, or the org's current one.
-    pub(super) fn period(&self, asked: Option<&Period>) -> Result<Period, Failure> {
+    /// The month that this option asks for, or the org's current one.
+    pub(super) fn period(&self, option: &str, asked: Option<&Period>) -> Result<Period, Failure> {
         let current = self.current();
         match asked {
             Some(period) if *period > current => Err(Failure::Invalid {
                 what: "command line".to_owned(),
                 problems: vec![Problem {
-                    path: "--period".to_owned(),
+                    path: option.to_owned(),
                     problem: format!("is in the future; the org's current month is {current}"),
                 }],
             }),
             Some(period) => Ok(period.clone()),
             None if self.settings.is_none() => Err(Failure::NotFound(format!(
-                "org has no settings, name a period with --period org=`{}`",
+                "org has no settings, name a period with {option} org=`{}`",
                 self.org
             ))),
             None => Ok(current),
@@ -117,21 +117,11 @@ pub(super) fn ticket_of(org: &OrgId, label: &str) -> Option<TicketRef> {
     })
 }
 
-/// The bodies of sealed steps, by subject and step; a hundred a call.
-pub(super) async fn bodies(
-    world: &World,
-    steps: &[(String, &'static str)],
-) -> Result<BTreeMap<(String, String), String>, Failure> {
-    let table = world.table("LEDGER_TABLE")?;
-    let mut found = BTreeMap::new();
-    for chunk in steps.chunks(KEYS_MAX) {
-        let key = |(subject, step): &(String, &str)| {
-            Item::from([
-                ("subject".to_owned(), AttributeValue::S(subject.clone())),
-                ("step".to_owned(), AttributeValue::S((*step).to_owned())),
-            ])
-        };
-        let mut keys: Vec<Item> = chunk.iter().map(key).collect();
+/// The rows of these keys, in no order; a hundred a call.
+pub(super) async fn rows(world: &World, table: &str, keys: &[Item]) -> Result<Vec<Item>, Failure> {
+    let mut found = Vec::with_capacity(keys.len());
+    for chunk in keys.chunks(KEYS_MAX) {
+        let mut keys = chunk.to_vec();
         for _ in 0..UNPROCESSED_ROUNDS_MAX {
             if keys.is_empty() {
                 break;
@@ -141,25 +131,19 @@ pub(super) async fn bodies(
                 .consistent_read(true)
                 .build()
                 .map_err(|error| Failure::Row(error.to_string()))?;
-            let output = world
+            let mut output = world
                 .deployment
                 .dynamo
                 .batch_get_item()
-                .request_items(&table, wanted)
+                .request_items(table, wanted)
                 .send()
                 .await
                 .map_err(|error| Failure::aws("BatchGetItem", &error))?;
-            let rows = output.responses().and_then(|tables| tables.get(&table));
-            for row in rows.into_iter().flatten() {
-                let text = |name: &str| row.get(name)?.as_s().ok().cloned();
-                let sealed = text("state").as_deref() == Some("sealed");
-                if let (true, Some(subject), Some(step)) = (sealed, text("subject"), text("step")) {
-                    found.insert((subject, step), text("body").unwrap_or_default());
-                }
-            }
+            let answered = output.responses.as_mut().and_then(|tables| tables.remove(table));
+            found.extend(answered.into_iter().flatten());
             keys = output
                 .unprocessed_keys()
-                .and_then(|tables| tables.get(&table))
+                .and_then(|tables| tables.get(table))
                 .map(|rest| rest.keys().to_vec())
                 .unwrap_or_default();
         }
@@ -169,6 +153,29 @@ pub(super) async fn bodies(
                 code: "UnprocessedKeys".to_owned(),
                 detail: "the store did not get to all keys, run it again".to_owned(),
             });
+        }
+    }
+    Ok(found)
+}
+
+/// The bodies of sealed steps, by subject and step.
+pub(super) async fn bodies(
+    world: &World,
+    steps: &[(String, &'static str)],
+) -> Result<BTreeMap<(String, String), String>, Failure> {
+    let key = |(subject, step): &(String, &str)| {
+        Item::from([
+            ("subject".to_owned(), AttributeValue::S(subject.clone())),
+            ("step".to_owned(), AttributeValue::S((*step).to_owned())),
+        ])
+    };
+    let keys: Vec<Item> = steps.iter().map(key).collect();
+    let mut found = BTreeMap::new();
+    for row in rows(world, &world.table("LEDGER_TABLE")?, &keys).await? {
+        let text = |name: &str| row.get(name)?.as_s().ok().cloned();
+        let sealed = text("state").as_deref() == Some("sealed");
+        if let (true, Some(subject), Some(step)) = (sealed, text("subject"), text("step")) {
+            found.insert((subject, step), text("body").unwrap_or_default());
         }
     }
     Ok(found)

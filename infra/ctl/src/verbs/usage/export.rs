@@ -44,8 +44,8 @@ Examples:
 
 Sealed entries are exported in the order of their seals, which never changes: an entry that comes later stands behind. Each
 line has the cursor to go on after it; a receiver that keys on org, key and period gets each entry once, however often it
-reads. A quantity is 1 for a charge and -1 for a credit. An entry that does not verify ends the export with exit code 1 and
-its key; what stands before it is good.")]
+reads. A quantity is 1 for a charge and -1 for a credit. An entry that does not verify, sealed or not, ends the export with
+exit code 1 and its key; what stands before it is good.")]
 pub struct Args {
     /// The org.
     #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
@@ -124,11 +124,11 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let books = Books::open(&world, &args.org).await?;
     let cursor = match &args.since {
         Some(cursor) => cursor.clone(),
-        None => Cursor(BTreeMap::from([(books.period(args.from.as_ref())?, 0)])),
+        None => Cursor(BTreeMap::from([(books.period("--from", args.from.as_ref())?, 0)])),
     };
     let last = books.current();
     if let Some(period) = cursor.0.keys().next_back() {
-        books.period(Some(period))?;
+        books.period("--since", Some(period))?;
     }
     let mut export = Export {
         books: &books,
@@ -184,7 +184,9 @@ impl Export<'_> {
         loop {
             let batches = self.books.usage.batches(self.books.org, period, seq, 4).await?;
             if batches.is_empty() {
-                return Ok(None);
+                // What the sealer would not seal is not passed over in silence.
+                let stop = self.books.usage.stop(self.books.org, period, seq).await?;
+                return Ok(stop.map(|stop| stop.key));
             }
             for batch in batches {
                 seq = batch.seq + 1;

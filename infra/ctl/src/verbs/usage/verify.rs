@@ -1,6 +1,8 @@
 //! `ctl usage verify --org ORG`.
 
 mod audit;
+mod flags;
+mod leaves;
 
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
@@ -21,7 +23,8 @@ Examples:
 
 Every entry is hashed again, the entries are added up against the totals, each one's flag is read from the ledger, and the
 Merkle tree is built again from its seals. The first difference ends it, with exit code 1. It reads and writes nothing; what
-came since the last seal counts as not sealed yet, which is no difference unless the period is signed off.")]
+came since the last seal counts as not sealed yet, which is no difference unless the period is signed off. With --ledger the
+flags are counted too: as many bugs are flagged as billed as there are charges.")]
 pub struct Args {
     /// The org.
     #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
@@ -35,15 +38,19 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","period","verified":true,"entries","mapped_bugs","credits","sealed","unsealed",
-/// "batches","root","signed_off","flags_without_entry"}`.
+/// "batches","root","signed_off","landed","flags"}`; `flags` is null without `--ledger`.
 ///
 /// # Errors
 /// [`Failure::Differs`] with the first difference; [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let books = Books::open(&world, &args.org).await?;
-    let period = books.period(args.period.as_ref())?;
-    let audit = Audit::of(&books, &period, args.ledger).await?;
+    let period = books.period("--period", args.period.as_ref())?;
+    let audit = Audit::of(&books, &period).await?;
+    let flags = match args.ledger {
+        true => Some(flags::search(&books, &period).await?),
+        false => None,
+    };
     let root = audit.root.map(|root| root.to_string());
     let seal = match (&root, audit.is_final) {
         (Some(root), true) => format!(
@@ -60,10 +67,14 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         ),
         (None, _) => "not sealed yet".to_owned(),
     };
-    let searched = if args.ledger {
-        "\n  ledger   no flag without its entry"
-    } else {
-        ""
+    let searched = flags.map_or_else(String::new, |flags| {
+        format!("\n  ledger   {flags} bugs flagged as billed, each with its entry")
+    });
+    let landed = match audit.landed {
+        0 => Vec::new(),
+        landed => vec![format!(
+            "{landed} entries landed while the others were read; run it again for them"
+        )],
     };
     Ok(Report {
         text: format!(
@@ -85,7 +96,9 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "batches": audit.batches,
             "root": root,
             "signed_off": audit.is_final,
+            "landed": audit.landed,
+            "flags": flags,
         }),
-        notes: Vec::new(),
+        notes: landed,
     })
 }

@@ -1,0 +1,139 @@
+//! The leaves of one slice of the keys, and which of them have their entry.
+
+use ratchet_domain::bill::Recorded;
+use ratchet_domain::merkle::Hash;
+use ratchet_domain::period::Period;
+use ratchet_runtime::usage::seal::Leaf;
+use ratchet_runtime::usage::slice::Slice;
+
+use super::super::books::Books;
+use super::audit::{BATCHES_A_READ, differs};
+use crate::failure::Failure;
+
+/// A leaf as it is kept in memory: names are read from the seals again where one is needed.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// Of partition and key.
+    place: u64,
+    leaf: u64,
+    has_entry: bool,
+}
+
+/// The leaves, by their place.
+#[derive(Debug, Default)]
+pub(super) struct Leaves {
+    known: Vec<Known>,
+    batches: u64,
+}
+
+fn place(partition: &str, key: &str) -> u64 {
+    Hash::leaf(&[partition, key]).short()
+}
+
+impl Leaves {
+    /// Reads the slice's leaves from the first so many batches.
+    pub(super) async fn read(
+        books: &Books<'_>,
+        period: &Period,
+        slice: &Slice,
+        batches: u64,
+    ) -> Result<Self, Failure> {
+        let mut leaves = Self {
+            known: Vec::new(),
+            batches,
+        };
+        let known = &mut leaves.known;
+        each(books, period, batches, |leaf| {
+            if slice.has(&leaf.key) {
+                known.push(Known {
+                    place: place(&leaf.partition, &leaf.key),
+                    leaf: leaf.hash().short(),
+                    has_entry: false,
+                });
+            }
+            true
+        })
+        .await?;
+        leaves.known.sort_unstable_by_key(|leaf| leaf.place);
+        let twice = leaves.known.windows(2).find_map(|pair| match pair {
+            [one, other] if one.place == other.place => Some(one.place),
+            _ => None,
+        });
+        match twice {
+            Some(place) => Err(leaves.named(books, period, place, "entry is sealed twice").await),
+            None => Ok(leaves),
+        }
+    }
+
+    /// Whether the entry is sealed.
+    ///
+    /// # Errors
+    /// [`Failure::Differs`] where another entry was sealed in its place.
+    pub(super) fn take(&mut self, entry: &Recorded) -> Result<bool, Failure> {
+        let place = place(&entry.partition, &entry.key);
+        let at = self.known.binary_search_by_key(&place, |leaf| leaf.place);
+        let Some(known) = at.ok().and_then(|at| self.known.get_mut(at)) else {
+            return Ok(false);
+        };
+        if known.leaf != entry.leaf().short() {
+            return Err(differs(format!(
+                "entry was changed after it was sealed partition=`{}` key=`{}`",
+                entry.partition, entry.key
+            )));
+        }
+        known.has_entry = true;
+        Ok(true)
+    }
+
+    /// Every leaf has its entry.
+    pub(super) async fn nothing_missing(&self, books: &Books<'_>, period: &Period) -> Result<(), Failure> {
+        match self.known.iter().find(|leaf| !leaf.has_entry) {
+            Some(missing) => Err(self
+                .named(books, period, missing.place, "sealed entry is missing")
+                .await),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with a leaf, with its name.
+    async fn named(&self, books: &Books<'_>, period: &Period, wanted: u64, what: &str) -> Failure {
+        let mut name = "?".to_owned();
+        let read = each(books, period, self.batches, |leaf| {
+            let found = place(&leaf.partition, &leaf.key) == wanted;
+            if found {
+                name = format!("partition=`{}` key=`{}`", leaf.partition, leaf.key);
+            }
+            !found
+        });
+        match read.await {
+            Ok(()) => differs(format!("{what} {name}")),
+            Err(failure) => failure,
+        }
+    }
+}
+
+/// Each leaf of the first so many batches, in the tree's order, for as long as it is wanted.
+async fn each(
+    books: &Books<'_>,
+    period: &Period,
+    batches: u64,
+    mut wants_more: impl FnMut(&Leaf) -> bool,
+) -> Result<(), Failure> {
+    let mut seq = 0;
+    while seq < batches {
+        let read = books
+            .usage
+            .batches(books.org, period, seq, BATCHES_A_READ)
+            .await?;
+        if read.is_empty() {
+            return Err(differs(format!("seal is missing batch=`{seq}`")));
+        }
+        for batch in read.iter().filter(|batch| batch.seq < batches) {
+            if !batch.leaves.iter().all(&mut wants_more) {
+                return Ok(());
+            }
+            seq = batch.seq + 1;
+        }
+    }
+    Ok(())
+}
