@@ -2,6 +2,7 @@
 
 mod front;
 mod keep;
+mod schedule;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -25,12 +26,16 @@ use crate::sandbox::model::answers;
 use crate::sandbox::source::read_dir;
 use crate::watch::Watch;
 use keep::Kept;
+use schedule::Schedule;
 
 /// How often what is kept in memory is written to the data directory, and the sandbox's webhooks are sent.
 const TICK: Duration = Duration::from_millis(500);
 
-/// How often the sweep runs, in ms. Source: the schedule of `replay` in the template.
-const SWEEP_MS: u64 = 5 * 60_000;
+/// How often the sweep runs, in minutes. Source: the schedule of `replay` in the template.
+const SWEEP_MINUTES: u64 = 5;
+
+/// How often bills are sealed, in minutes. Source: the schedule of `seal-bills` in the template.
+const SEAL_MINUTES: u64 = 60;
 
 /// What `up` is asked for.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +89,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let (intake, services, providers) = listeners(options.port).await?;
     println!("intake     http://{}/hooks/{org}/zendesk", intake.local_addr()?);
     println!(
-        "lambda     http://{} (Invoke of replay and reconcile)",
+        "lambda     http://{} (Invoke of replay, reconcile and seal-bills)",
         intake.local_addr()?
     );
     println!("aws        http://{} (DynamoDB and SQS)", services.local_addr()?);
@@ -111,27 +116,38 @@ pub async fn run(options: &Options) -> Result<()> {
     kept.write(&sandbox)
 }
 
-/// Writes what is kept, delivers the sandbox's webhooks, and runs the sweep every five minutes, as the template has it.
+/// Writes what is kept, delivers the sandbox's webhooks, and calls the sweep and the sealer as the template schedules them.
 async fn ticks(kept: &Kept, sandbox: &Sandbox, process: &Process, org: &str, cloud: &Cloud) -> Result<()> {
     let mut tick = tokio::time::interval(TICK);
     let timeout_ms = cloud.timeout_ms("webhook");
-    let mut swept = SystemClock.now_ms() / SWEEP_MS;
+    let started_ms = SystemClock.now_ms();
+    let mut sweep = Schedule::of_minutes(SWEEP_MINUTES, started_ms);
+    let mut seal = Schedule::of_minutes(SEAL_MINUTES, started_ms);
     loop {
         tick.tick().await;
         let now_ms = SystemClock.now_ms();
-        if now_ms / SWEEP_MS > swept {
-            swept = now_ms / SWEEP_MS;
+        if sweep.is_due(now_ms) {
             front::sweep(process, now_ms, cloud.timeout_ms("replay")).await;
         }
-        let deliveries = sandbox.edit(|outside, _| {
+        if seal.is_due(now_ms) {
+            front::seal(process, now_ms, cloud.timeout_ms("seal-bills")).await;
+        }
+        let zendesk = sandbox.edit(|outside, _| {
             let events = outside.zendesk.take_events();
-            events
+            let sent = events
                 .iter()
-                .map(|event| outside.zendesk.delivery(event, now_ms, 1))
-                .collect::<Vec<_>>()
+                .map(|event| outside.zendesk.delivery(event, now_ms, 1));
+            sent.collect::<Vec<_>>()
         });
-        for delivery in deliveries {
-            front::deliver(process, org, &delivery, timeout_ms).await?;
+        for delivery in zendesk {
+            front::deliver(process, &format!("/hooks/{org}/zendesk"), &delivery, timeout_ms).await?;
+        }
+        for hook in sandbox.edit(|outside, _| outside.github.take_hooks()) {
+            let delivery = sandbox.read(|outside| outside.github.hook_delivery(&hook));
+            let path = format!("/hooks/{org}/github");
+            let status = front::deliver(process, &path, &delivery, timeout_ms).await?;
+            // GitHub lists what became of each, and never sends one again on its own.
+            sandbox.edit(|outside, _| outside.github.hook_answered(hook.id, status));
         }
         kept.write(sandbox)?;
     }

@@ -1,3 +1,4 @@
 //! The stage in the whole deployment: the sandbox's desk and model, and a clock that only the test moves.
 
 mod superseded;
+mod token_cap;

@@ -58,7 +58,9 @@ async fn a_reused_event_id_is_logged_as_an_error_and_counted() {
         .unwrap_or_else(|| panic!("no error: {text}"));
     assert!(line.contains(r#""outcome":"event_id_reused""#), "{line}");
     assert!(line.contains("acme#zendesk#22129848#e-1"), "{line}");
-    let counted = text.lines().filter(|line| line.contains(r#""metric":"EventIdReused""#));
+    let counted = text
+        .lines()
+        .filter(|line| line.contains(r#""metric":"EventIdReused""#));
     assert_eq!(counted.count(), 1, "{text}");
 }
 

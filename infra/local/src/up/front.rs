@@ -90,7 +90,7 @@ fn invoked(path: &str) -> Option<&str> {
         .strip_suffix("/invocations")
 }
 
-/// `Invoke` of `replay` or `reconcile`, as an operator does it: the payload is the event, the answer's body the result.
+/// `Invoke` of `replay`, `reconcile` or `seal-bills`, as an operator does it: the payload is the event, the answer's body the result.
 async fn invoke(process: &Process, name: &str, payload: &[u8]) -> Response<Full<Bytes>> {
     let Ok(event) = serde_json::from_slice::<Value>(payload) else {
         return status(400);
@@ -103,6 +103,12 @@ async fn invoke(process: &Process, name: &str, payload: &[u8]) -> Response<Full<
     } else if name.ends_with("reconcile") {
         let answer = functions.reconcile.call(event, deadline_ms).await;
         answer.map(|plan| json!(plan))
+    } else if name.ends_with("seal-bills") {
+        let Ok(call) = serde_json::from_value::<seal_bills::Call>(event) else {
+            return status(400);
+        };
+        let answer = functions.seal_bills.call(call, deadline_ms).await;
+        answer.map(|sealed| json!(sealed))
     } else {
         return status(404);
     };
@@ -129,15 +135,28 @@ pub(super) async fn sweep(process: &Process, now_ms: u64, timeout_ms: u64) {
     }
 }
 
-/// One delivery of the sandbox's webhook, handed to the intake without a socket.
+/// One call of the sealer's schedule. One that fails is made good by the next.
+pub(super) async fn seal(process: &Process, now_ms: u64, timeout_ms: u64) {
+    let call = seal_bills::Call { org: None };
+    let deadline_ms = now_ms.saturating_add(timeout_ms);
+    match process.functions().seal_bills.call(call, deadline_ms).await {
+        Ok(sealed) => {
+            let added: u64 = sealed.periods.iter().map(|period| period.sealing.added).sum();
+            tracing::info!(added, "bills are sealed");
+        }
+        Err(error) => tracing::warn!("sealing failed: {error}"),
+    }
+}
+
+/// One delivery of a sandbox's webhook, handed to the intake without a socket; the status of its answer.
 pub(super) async fn deliver(
     process: &Process,
-    org: &str,
+    path: &str,
     delivery: &Delivery,
     timeout_ms: u64,
-) -> Result<()> {
+) -> Result<u16> {
     let mut event = ApiGatewayV2httpRequest::default();
-    event.raw_path = Some(format!("/hooks/{org}/zendesk"));
+    event.raw_path = Some(path.to_owned());
     event.request_context.http.method = http::Method::POST;
     for (name, value) in &delivery.headers {
         event
@@ -147,13 +166,9 @@ pub(super) async fn deliver(
     event.body = Some(STANDARD.encode(&delivery.body));
     event.is_base64_encoded = true;
     let deadline_ms = SystemClock.now_ms().saturating_add(timeout_ms);
-    process
-        .functions()
-        .webhook
-        .call(event, deadline_ms)
-        .await
-        .map(|_| ())
-        .map_err(anyhow::Error::msg)
+    let answer = process.functions().webhook.call(event, deadline_ms).await;
+    let answer = answer.map_err(anyhow::Error::msg)?;
+    Ok(u16::try_from(answer.status_code)?)
 }
 
 fn printed(answer: ApiGatewayV2httpResponse) -> Response<Full<Bytes>> {

@@ -1,0 +1,3 @@
+//! Charges and credits in the whole deployment, as the store sees them.
+
+mod charge;
