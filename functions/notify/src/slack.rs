@@ -12,9 +12,6 @@ use ratchet_runtime::stage::key_of;
 
 use crate::{Asked, text};
 
-/// How far before the first claim the history is read, in seconds. Reason: Slack's clock is not ours.
-const CLOCK_MARGIN_SECONDS: u64 = 60;
-
 /// Posts the message, unless the org has no Slack.
 pub(crate) async fn tell(invocation: &Invocation, asked: &Asked) -> Result<(), StageError> {
     let Some(slack) = asked.connection.slack().await? else {
@@ -58,7 +55,7 @@ impl Effect for PostMessage<'_> {
 
 impl Probe for PostMessage<'_> {
     async fn probe(&self, act: &Act) -> Finding<MessagePosted> {
-        let since = (act.first_claimed_at() / 1000).saturating_sub(CLOCK_MARGIN_SECONDS);
+        let since = self.slack.since_ms(act.first_claimed_at()) / 1000;
         let oldest = format!("{since}.000000");
         match self
             .slack

@@ -1,6 +1,6 @@
 //! The tracker's issue, by the provider that the org has.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use ratchet_domain::ids::RepoName;
 use ratchet_domain::settings::Tracker;
 use ratchet_domain::stage::Stage;
@@ -18,9 +18,6 @@ use ratchet_runtime::stage::key_of;
 use serde::{Deserialize, Serialize};
 
 use crate::{Asked, text};
-
-/// How far before the first claim the list is read. Reason: GitHub's clock is not ours.
-const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Opens the issue, unless the org has no tracker.
 pub(crate) async fn track(invocation: &Invocation, asked: &Asked) -> Result<(), StageError> {
@@ -159,10 +156,12 @@ impl Effect for InGithub<'_> {
 
 impl Probe for InGithub<'_> {
     async fn probe(&self, act: &Act) -> Finding<Issue> {
-        let first = i64::try_from(act.first_claimed_at())
+        let since = i64::try_from(self.github.since_ms(act.first_claimed_at()))
             .ok()
             .and_then(DateTime::<Utc>::from_timestamp_millis);
-        let since = (first.unwrap_or_default() - CLOCK_MARGIN).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let since = since
+            .unwrap_or_default()
+            .to_rfc3339_opts(SecondsFormat::Secs, true);
         match self
             .github
             .client()

@@ -17,9 +17,6 @@ use crate::Asked;
 /// Tag that a ticket with our comment carries.
 const TAG: &str = "ratchet_rca";
 
-/// How far before the first claim a conversation is read, in seconds. Reason: the provider's clock is not ours.
-const CLOCK_MARGIN_SECONDS: u64 = 60;
-
 /// What is posted, and the version of the ticket that it is posted over: the intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Draft {
@@ -133,7 +130,7 @@ impl PostComment<'_> {
                 }))
             }
             Desk::Intercom(intercom) => {
-                let since_s = (act.first_claimed_at() / 1000).saturating_sub(CLOCK_MARGIN_SECONDS);
+                let since_s = intercom.since_ms(act.first_claimed_at()) / 1000;
                 let found = intercom.client().find_reply(self.number, effect, since_s).await?;
                 Ok(found.map(|posted| Posted { id: posted.part_id }))
             }

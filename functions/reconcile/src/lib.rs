@@ -69,7 +69,7 @@ pub struct Reconcile {
 
 impl Reconcile {
     /// Reads `LEDGER_TABLE` with the guard's durations, `EVENTS_TABLE` with the intake's, `USAGE_TABLE`,
-    /// `SETTINGS_TABLE`, `SETTINGS_CACHE_SECONDS`, `CLIENT_TIMEOUT_MS`, `EXTRACT_QUEUE_URL`,
+    /// `SETTINGS_TABLE` and the rest of the connector's, `EXTRACT_QUEUE_URL`,
     /// `RECONCILE_WINDOW_SECONDS` and `RECONCILE_SETTLE_SECONDS`.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Canned {
     }
 
     pub(crate) fn wire(&self) -> Wire<'_> {
-        Wire::new(self, NOW_MS)
+        Wire::new(self, NOW_MS).waiting(60_000)
     }
 
     /// `METHOD address` of every request, in order.

@@ -33,9 +33,6 @@ use crate::wire::{Draft, Reply, Wire, endpoint};
 /// The API version that these wire types were read from.
 const API_VERSION: &str = "2022-11-28";
 
-/// Wait after a secondary limit that names none, in milliseconds. Source: GitHub's rate limits page asks for a minute.
-const SECONDARY_WAIT_MS: u64 = 60_000;
-
 /// Code of the refusal that [`Github::create_pull`] answers by leaving out the draft.
 const DRAFT_UNSUPPORTED: &str = "draft_unsupported";
 
@@ -137,7 +134,7 @@ async fn send(wire: Wire<'_>, draft: Draft) -> Result<Reply, ProviderError> {
     if reply.is_success() {
         Ok(reply)
     } else {
-        Err(failure(&reply))
+        Err(failure(wire, &reply))
     }
 }
 
@@ -149,7 +146,7 @@ fn addressed(draft: Draft) -> Draft {
 }
 
 /// GitHub says in prose what its statuses leave open; the phrases are the vendor's.
-fn failure(reply: &Reply) -> ProviderError {
+fn failure(wire: Wire<'_>, reply: &Reply) -> ProviderError {
     let Reply { call, status, .. } = *reply;
     let body = reply.any_json();
     let prose = prose(&body);
@@ -158,7 +155,7 @@ fn failure(reply: &Reply) -> ProviderError {
         403 | 429 if status == 429 || is_rate_limit(reply, &prose) => ProviderError::RateLimited {
             call,
             status,
-            retry_after_ms: Some(wait_ms(reply)),
+            retry_after_ms: wait_ms(reply).or_else(|| wire.limit_wait_ms()),
         },
         409 if says("repository is empty") => ProviderError::EmptyRepository { call, status },
         422 if says("reference already exists") || says("a pull request already exists") => {
@@ -209,15 +206,13 @@ fn is_rate_limit(reply: &Reply, prose: &str) -> bool {
         || prose.contains("abuse detection")
 }
 
-fn wait_ms(reply: &Reply) -> u64 {
+/// The wait that GitHub names. A secondary limit may name none; its rate limits page then asks for a minute.
+fn wait_ms(reply: &Reply) -> Option<u64> {
     let reset_ms = || match reply.number("x-ratelimit-remaining") {
         Some(0) => reply.reset_ms("x-ratelimit-reset"),
         _ => None,
     };
-    reply
-        .retry_after_ms()
-        .or_else(reset_ms)
-        .unwrap_or(SECONDARY_WAIT_MS)
+    reply.retry_after_ms().or_else(reset_ms)
 }
 
 #[cfg(test)]

@@ -29,13 +29,29 @@ const AGENT: &str = concat!("ratchet/", env!("CARGO_PKG_VERSION"));
 pub struct Wire<'a> {
     transport: &'a dyn Transport,
     now_ms: u64,
+    limit_wait_ms: Option<u64>,
 }
 
 impl<'a> Wire<'a> {
     /// `now_ms` is the caller's clock, in milliseconds since 1970: it dates tokens and turns reset times into waits.
     #[must_use]
     pub fn new(transport: &'a dyn Transport, now_ms: u64) -> Self {
-        Self { transport, now_ms }
+        Self {
+            transport,
+            now_ms,
+            limit_wait_ms: None,
+        }
+    }
+
+    /// How long to wait, in ms, after a limit whose answer names no time though its vendor asks for one.
+    #[must_use]
+    pub fn waiting(mut self, limit_wait_ms: u64) -> Self {
+        self.limit_wait_ms = Some(limit_wait_ms);
+        self
+    }
+
+    pub(crate) fn limit_wait_ms(&self) -> Option<u64> {
+        self.limit_wait_ms
     }
 
     /// Milliseconds since 1970 by the caller's clock.

@@ -1,32 +1,31 @@
 //! Ways to an org's providers, within one invocation: settings, secrets, and a transport that ends with it.
 
+mod access;
 mod app;
 mod desk;
+mod door;
 mod installation;
 mod model;
 
 use std::sync::Arc;
 
 use ratchet_domain::ids::{OrgId, Provider};
-use ratchet_domain::settings::{self, Controls, Effects, GithubAuth, SecretRef, Settings};
+use ratchet_domain::settings::{Controls, Effects, GithubAuth, SecretRef, Settings};
 use ratchet_guard::clock::{Clock, Millis};
 use ratchet_guard::{Claim, Ledger, Park, StageError};
-use ratchet_providers::github::Github;
-use ratchet_providers::jira::Jira;
-use ratchet_providers::linear::Linear;
-use ratchet_providers::secret::Secret;
-use ratchet_providers::slack::Slack;
 use ratchet_providers::transport::Transport;
-use ratchet_providers::wire::Wire;
 
+pub use access::{GithubAccess, JiraAccess, LinearAccess, SlackAccess};
 pub use app::AppAccess;
 pub use desk::{Desk, IntercomAccess, ZendeskAccess};
+pub use door::Door;
 pub use model::{ModelAccess, Reply};
 
 use crate::config::Reader;
 use crate::deployment::Deployment;
 use crate::http::Deadlined;
 use crate::orgs::{OrgError, Orgs};
+use door::Patience;
 use installation::{Installations, Slot};
 
 /// Makes connections; one a process.
@@ -38,11 +37,13 @@ pub struct Connector {
     client_timeout_ms: u64,
     model_timeout_ms: u64,
     hold_ms: u64,
+    patience: Patience,
     installations: Installations,
 }
 
 impl Connector {
-    /// Reads `SETTINGS_TABLE`, `SETTINGS_CACHE_SECONDS` and `CLIENT_TIMEOUT_MS`.
+    /// Reads `SETTINGS_TABLE`, `SETTINGS_CACHE_SECONDS`, `CLIENT_TIMEOUT_MS`, `PROVIDER_LIMIT_WAIT_MS` and
+    /// `PROVIDER_CLOCK_MARGIN_SECONDS`.
     pub fn new(deployment: &Deployment, reader: &mut Reader<'_>) -> Self {
         Self {
             orgs: deployment.orgs(reader),
@@ -51,6 +52,7 @@ impl Connector {
             client_timeout_ms: reader.positive("CLIENT_TIMEOUT_MS"),
             model_timeout_ms: 0,
             hold_ms: 0,
+            patience: Patience::of(reader),
             installations: Installations::default(),
         }
     }
@@ -148,6 +150,7 @@ impl Connection {
         Door {
             transport: Arc::new(transport),
             clock: Arc::clone(clock),
+            patience: self.connector.patience,
         }
     }
 
@@ -295,103 +298,5 @@ impl Connection {
             settings,
             key,
         ))
-    }
-}
-
-/// A transport and a clock: what a provider's client is made from.
-#[derive(Clone)]
-pub struct Door {
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Door {
-    /// For one call.
-    #[must_use]
-    pub fn wire(&self) -> Wire<'_> {
-        Wire::new(&*self.transport, self.clock.now_ms())
-    }
-}
-
-impl std::fmt::Debug for Door {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Door")
-    }
-}
-
-/// A way to GitHub.
-#[derive(Debug, Clone)]
-pub struct GithubAccess {
-    door: Door,
-    settings: settings::Github,
-    token: Secret,
-}
-
-impl GithubAccess {
-    /// A client for one call.
-    #[must_use]
-    pub fn client(&self) -> Github<'_> {
-        Github::new(self.door.wire(), &self.settings.api_url, &self.token)
-    }
-
-    /// The org's GitHub settings.
-    #[must_use]
-    pub fn settings(&self) -> &settings::Github {
-        &self.settings
-    }
-}
-
-/// A way to Slack.
-#[derive(Debug, Clone)]
-pub struct SlackAccess {
-    door: Door,
-    settings: settings::Slack,
-    token: Secret,
-}
-
-impl SlackAccess {
-    /// A client for one call.
-    #[must_use]
-    pub fn client(&self) -> Slack<'_> {
-        Slack::new(self.door.wire(), &self.settings.api_url, &self.token)
-    }
-
-    /// The channel that the org's messages go to.
-    #[must_use]
-    pub fn channel(&self) -> &str {
-        &self.settings.channel
-    }
-}
-
-/// A way to Linear.
-#[derive(Debug, Clone)]
-pub struct LinearAccess {
-    door: Door,
-    api_url: String,
-    key: Secret,
-}
-
-impl LinearAccess {
-    /// A client for one call.
-    #[must_use]
-    pub fn client(&self) -> Linear<'_> {
-        Linear::new(self.door.wire(), &self.api_url, &self.key)
-    }
-}
-
-/// A way to Jira.
-#[derive(Debug, Clone)]
-pub struct JiraAccess {
-    door: Door,
-    site_url: String,
-    email: String,
-    token: Secret,
-}
-
-impl JiraAccess {
-    /// A client for one call.
-    #[must_use]
-    pub fn client(&self) -> Jira<'_> {
-        Jira::new(self.door.wire(), &self.site_url, &self.email, &self.token)
     }
 }

@@ -25,13 +25,14 @@ const INVOCATIONS_MAX: u64 = 200;
 const LONG_MS: u64 = 30_000;
 
 /// Durations of the functions in this world: those of the template, shortened, in ms.
-const SHORT: [(&str, &str); 9] = [
+const SHORT: [(&str, &str); 10] = [
     ("REQUEST_LIFE_MAX_MS", "100"),
     ("LEASE_MARGIN_MS", "100"),
     ("BACKOFF_BASE_MS", "50"),
     ("BACKOFF_MAX_MS", "200"),
     ("CLIENT_TIMEOUT_MS", "2000"),
     ("MODEL_TIMEOUT_MS", "2000"),
+    ("PROVIDER_LIMIT_WAIT_MS", "200"),
     ("HAND_OVER_MS", "300"),
     ("RESEND_BASE_MS", "100"),
     ("RESEND_MAX_MS", "400"),

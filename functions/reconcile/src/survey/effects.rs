@@ -14,9 +14,6 @@ use super::usage::Entry;
 use super::{Survey, unread};
 use crate::plan::{Item, Kind, Repair};
 
-/// How long before a step's first claim a message may be dated, in seconds: a day, whatever the clocks.
-const BEFORE_FIRST_SECONDS: u64 = 86_400;
-
 /// One effect at its provider, in the shape of its step's result.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
@@ -38,7 +35,8 @@ impl Survey<'_> {
                 .iter()
                 .filter(|record| matches!(record.state, State::Sealed | State::Parked))
             {
-                let since_ms = record.first_claimed_at;
+                // An effect follows its bill. A row may be younger than both: one that was adopted after a restore.
+                let since_ms = record.first_claimed_at.min(entry.billed_at);
                 if let Some(found) = at_provider(&entry.ticket, &record.key, since_ms, connection).await? {
                     self.compare(org, record, &found);
                 }
@@ -173,10 +171,7 @@ pub(crate) async fn at_provider(
     if let Some(channel) = name.strip_prefix("slack#")
         && let Some(slack) = connection.slack().await?
     {
-        let oldest = format!(
-            "{}.000000",
-            (since_ms / 1000).saturating_sub(BEFORE_FIRST_SECONDS)
-        );
+        let oldest = format!("{}.000000", slack.since_ms(since_ms) / 1000);
         let found = slack.client().find_all(channel, effect.as_str(), &oldest).await;
         let found = found.map_err(unread)?.into_iter().map(|message| Found {
             id: message.ts.clone(),

@@ -147,7 +147,7 @@ impl Github<'_> {
         let reply = match first.status {
             200 => first,
             302 => self.follow(call, &url, &first, limits).await?,
-            _ => return Err(failure(&first)),
+            _ => return Err(failure(self.wire, &first)),
         };
         unpack(&reply.body, limits).map_err(|error| match error {
             ArchiveError::TooLarge { what, limit } => ProviderError::TooLarge { call, what, limit },
@@ -180,7 +180,7 @@ impl Github<'_> {
         if reply.status == 200 {
             Ok(reply)
         } else {
-            Err(failure(&reply))
+            Err(failure(self.wire, &reply))
         }
     }
 }

@@ -3,6 +3,7 @@
 use ratchet_domain::ids::TicketNumber;
 use ratchet_domain::settings;
 use ratchet_domain::ticket::Ticket;
+use ratchet_guard::clock::Millis;
 use ratchet_providers::error::ProviderError;
 use ratchet_providers::intercom::Intercom;
 use ratchet_providers::secret::Secret;
@@ -73,6 +74,12 @@ impl IntercomAccess {
             &self.token,
             &self.settings.admin_id,
         )
+    }
+
+    /// Where a search begins for what was sent at `at_ms` or later, by Intercom's clock; ms since 1970.
+    #[must_use]
+    pub fn since_ms(&self, at_ms: Millis) -> Millis {
+        self.door.since_ms(at_ms)
     }
 
     /// Who our replies come from.

@@ -65,7 +65,11 @@ impl Installations {
 
     /// The same way, forgetting the slot's token as soon as an answer refuses it.
     pub(super) fn dropping(&self, slot: Slot, door: Door) -> Door {
-        let Door { transport, clock } = door;
+        let Door {
+            transport,
+            clock,
+            patience,
+        } = door;
         let installations = self.clone();
         Door {
             transport: Arc::new(Dropping {
@@ -74,6 +78,7 @@ impl Installations {
                 slot,
             }),
             clock,
+            patience,
         }
     }
 }
@@ -102,7 +107,9 @@ mod tests {
 
     use ratchet_guard::clock::Clock;
 
+    use super::super::door::Patience;
     use super::*;
+    use crate::config::{Env, Reader};
 
     struct At;
 
@@ -141,6 +148,7 @@ mod tests {
             Door {
                 transport: Arc::clone(&github) as Arc<dyn Transport>,
                 clock: Arc::new(At),
+                patience: Patience::of(&mut Reader::new(&Env::default())),
             },
         );
         for (status, keeps) in [(200, true), (403, true), (503, true), (401, false)] {
