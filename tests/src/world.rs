@@ -117,7 +117,7 @@ impl World {
                 .functions
                 .get(stage.as_str())
                 .context("template has no such stage")?;
-            queues.insert(stage, function.queue.clone().context("stage has no queue")?);
+            queues.insert(stage, function.queue().context("stage has no queue")?);
         }
         let start = Node {
             aws: hub.aws.snapshot()?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::KeyType;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -15,6 +15,8 @@ use ratchet_runtime::batch::{self, BatchError};
 use ratchet_runtime::config::{ConfigError, Env};
 use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::secrets::EnvSecrets;
+use ratchet_runtime::serve::Function;
+use serde_json::Value;
 
 use crate::aws::{Aws, Link};
 use crate::sqs::Sqs;
@@ -49,12 +51,14 @@ impl Cloud {
         }
         let sqs = link.sqs();
         for (name, queue) in &template.queues {
+            let attributes = queue.attributes.iter();
             sqs.create_queue()
                 .queue_name(name)
-                .attributes(
-                    QueueAttributeName::VisibilityTimeout,
-                    queue.visibility_seconds.to_string(),
-                )
+                .set_attributes(Some(
+                    attributes
+                        .map(|(name, value)| (QueueAttributeName::from(name.as_str()), value.clone()))
+                        .collect(),
+                ))
                 .send()
                 .await
                 .with_context(|| name.clone())?;
@@ -138,6 +142,19 @@ impl Cloud {
         })
     }
 
+    /// The binary of the function that a name means: the binary's own, a deployed function's, or its ARN.
+    #[must_use]
+    pub fn binary_of(&self, name: &str) -> Option<&str> {
+        let name = name.rsplit_once(":function:").map_or(name, |(_, name)| name);
+        let name = name.split(':').next().unwrap_or(name);
+        let deployed = |binary: &str| {
+            let stack = name.strip_suffix(binary);
+            stack.is_some_and(|stack| stack.is_empty() || stack.ends_with('-'))
+        };
+        let mut binaries = self.template.functions.keys();
+        binaries.find(|binary| deployed(binary)).map(String::as_str)
+    }
+
     /// How long a function of this name runs at most, in ms.
     #[must_use]
     pub fn timeout_ms(&self, binary: &str) -> Millis {
@@ -216,4 +233,29 @@ impl Functions {
             Stage::Notify => batch::handle(&self.notify, event, deadline_ms).await,
         }
     }
+
+    /// One invocation of the function with this binary, as Lambda's `Invoke` makes it.
+    ///
+    /// # Errors
+    /// When there is no such function, the event is not one of its, or it failed.
+    pub async fn call(&self, binary: &str, event: Value, deadline_ms: Millis) -> Result<Value> {
+        if let Some(stage) = Stage::from_name(binary) {
+            let batch = serde_json::from_value(event).context("event is no batch of messages")?;
+            let answer = Box::pin(self.invoke(stage, batch, deadline_ms)).await?;
+            return Ok(serde_json::to_value(answer)?);
+        }
+        match binary {
+            "webhook" => answered(&self.webhook, event, deadline_ms).await,
+            "replay" => answered(&self.replay, event, deadline_ms).await,
+            "reconcile" => answered(&self.reconcile, event, deadline_ms).await,
+            "seal-bills" => answered(&self.seal_bills, event, deadline_ms).await,
+            other => bail!("no function is called `{other}`"),
+        }
+    }
+}
+
+async fn answered<F: Function>(function: &F, event: Value, deadline_ms: Millis) -> Result<Value> {
+    let event = serde_json::from_value(event).context("event is none of this function's")?;
+    let answer = Box::pin(function.call(event, deadline_ms)).await;
+    Ok(serde_json::to_value(answer.map_err(anyhow::Error::msg)?)?)
 }

@@ -10,21 +10,25 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use ratchet_guard::clock::{Clock, ManualClock};
+use ratchet_guard::clock::{Clock, ManualClock, Millis};
 use thiserror::Error;
 
-use crate::sqs::Sqs;
+use crate::sqs::{Received, Sqs};
+use crate::template::Source;
 
 pub use event::record;
 
 /// Longest time that an idle mapping waits before it looks again, whatever it was told.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Most messages that one receive hands out. Source: SQS quotas.
+const RECEIVED_MAX: usize = 10;
 
 /// The invocation ended without an answer: an error, a crash, a timeout. The whole batch comes again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -45,13 +49,23 @@ pub struct Batch {
     pub event: SqsEvent,
 }
 
+/// Messages that wait for their batch to fill.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// When the window of the first one ends, in ms since the Unix epoch.
+    until_ms: Millis,
+    messages: Vec<Received>,
+}
+
 /// One queue that feeds one function.
 #[derive(Clone)]
 pub struct Mapping {
     sqs: Sqs,
     queue: String,
     batch_size: usize,
+    window_ms: Millis,
     concurrency: usize,
+    waiting: Arc<Mutex<Waiting>>,
     handler: Handler,
 }
 
@@ -60,36 +74,27 @@ impl fmt::Debug for Mapping {
         f.debug_struct("Mapping")
             .field("queue", &self.queue)
             .field("batch_size", &self.batch_size)
+            .field("window_ms", &self.window_ms)
             .field("concurrency", &self.concurrency)
             .finish_non_exhaustive()
     }
 }
 
 impl Mapping {
-    /// Feeds `handler` from `queue`, one message at a time, two invocations at once as the service's least.
+    /// Feeds `handler` as `source` says: batches, their window, and how many invocations at once on the machine's clock;
+    /// [`drain`] runs one at a time.
     #[must_use]
-    pub fn new(sqs: Sqs, queue: impl Into<String>, handler: Handler) -> Self {
+    pub fn new(sqs: Sqs, source: &Source, handler: Handler) -> Self {
+        let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX).max(1);
         Self {
             sqs,
-            queue: queue.into(),
-            batch_size: 1,
-            concurrency: 2,
+            queue: source.queue.clone(),
+            batch_size: whole(source.batch_size),
+            window_ms: source.window_seconds.saturating_mul(1000),
+            concurrency: source.concurrency_max.map_or(usize::MAX, whole),
+            waiting: Arc::default(),
             handler,
         }
-    }
-
-    /// Up to this many messages in an event; 1 to 10.
-    #[must_use]
-    pub fn batch_size(mut self, most: usize) -> Self {
-        self.batch_size = most.clamp(1, 10);
-        self
-    }
-
-    /// Up to this many invocations at once, on the machine's clock; [`drain`] runs one at a time.
-    #[must_use]
-    pub fn concurrency(mut self, most: usize) -> Self {
-        self.concurrency = most.max(1);
-        self
     }
 
     /// The queue's name.
@@ -98,13 +103,27 @@ impl Mapping {
         &self.queue
     }
 
-    /// Receives a batch, if a message is there.
+    /// Receives a batch, if messages are there: a full one, or what came until the window of its first message ended.
     #[must_use]
     pub fn poll(&self) -> Option<Batch> {
-        let received = self.sqs.receive(&self.queue, self.batch_size);
-        if received.is_empty() {
+        let now_ms = self.sqs.now_ms();
+        let mut waiting = self.waiting();
+        while waiting.messages.len() < self.batch_size {
+            let room = self.batch_size.saturating_sub(waiting.messages.len());
+            let received = self.sqs.receive(&self.queue, room.min(RECEIVED_MAX));
+            if received.is_empty() {
+                break;
+            }
+            if waiting.messages.is_empty() {
+                waiting.until_ms = now_ms.saturating_add(self.window_ms);
+            }
+            waiting.messages.extend(received);
+        }
+        let is_ready = waiting.messages.len() >= self.batch_size || now_ms >= waiting.until_ms;
+        if waiting.messages.is_empty() || !is_ready {
             return None;
         }
+        let received = std::mem::take(&mut waiting.messages);
         let mut event = SqsEvent::default();
         event.records = received
             .iter()
@@ -188,8 +207,20 @@ impl Mapping {
         while running.next().await.is_some() {}
     }
 
+    /// When there may be something to do that is not there yet.
+    fn due_ms(&self) -> Option<Millis> {
+        let waiting = self.waiting();
+        let window_ms = (!waiting.messages.is_empty()).then_some(waiting.until_ms);
+        let queue_ms = self.sqs.next_due_ms([self.queue.as_str()]);
+        window_ms.into_iter().chain(queue_ms).min()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn idle(&self, clock: &dyn Clock) -> Duration {
-        let due_ms = self.sqs.next_due_ms([self.queue.as_str()]);
+        let due_ms = self.due_ms();
         let wait = due_ms.map(|due_ms| Duration::from_millis(due_ms.saturating_sub(clock.now_ms())));
         wait.map_or(LOOK_AGAIN, |wait| wait.min(LOOK_AGAIN))
     }
@@ -229,10 +260,7 @@ pub async fn drain(mappings: &[Mapping], clock: &ManualClock, invocations_max: u
         if worked {
             continue;
         }
-        let due = mappings
-            .iter()
-            .filter_map(|mapping| mapping.sqs.next_due_ms([mapping.queue.as_str()]))
-            .min();
+        let due = mappings.iter().filter_map(Mapping::due_ms).min();
         match due {
             Some(due_ms) => clock.set(due_ms.max(clock.now_ms())),
             None => return Ok(invocations),

@@ -61,11 +61,12 @@ impl Process {
             .into_iter()
             .map(|stage| {
                 let function = cloud.template.functions.get(stage.as_str());
-                let queue = function.and_then(|function| function.queue.clone());
-                let queue = queue.with_context(|| format!("stage `{stage}` has no queue in the template"))?;
+                let source = function.and_then(|function| function.source.as_ref());
+                let source =
+                    source.with_context(|| format!("stage `{stage}` has no queue in the template"))?;
                 Ok(Mapping::new(
                     cloud.aws.sqs.clone(),
-                    queue,
+                    source,
                     self.handler(stage, cloud.timeout_ms(stage.as_str())),
                 ))
             })
@@ -123,5 +124,49 @@ impl std::fmt::Debug for Process {
         f.debug_struct("Process")
             .field("crashes", &self.crashes())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratchet_domain::stage::Stage;
+
+    use super::*;
+    use crate::stand::Stand;
+
+    #[tokio::test]
+    async fn queues_and_their_mappings_are_as_the_template_has_them() {
+        let stand = Stand::new().await.unwrap();
+        let start = {
+            let stand = Stand::new().await.unwrap();
+            move || stand.functions()
+        };
+        let clock: Arc<dyn Clock> = stand.clock.clone();
+        let process = Arc::new(Process::new(Box::new(start), SharedWatch::default(), clock).unwrap());
+        let mappings = process.mappings(&stand.cloud).unwrap();
+        for (mapping, stage) in mappings.iter().zip(Stage::ALL) {
+            let source = stand.cloud.template.functions[stage.as_str()]
+                .source
+                .clone()
+                .unwrap();
+            let shown = format!("{mapping:?}");
+            assert!(
+                shown.contains(&format!("batch_size: {},", source.batch_size)),
+                "{shown}"
+            );
+            let concurrency = source.concurrency_max.unwrap();
+            assert!(shown.contains(&format!("concurrency: {concurrency},")), "{shown}");
+            let retention_seconds = stand
+                .cloud
+                .aws
+                .sqs
+                .read(|state| state.queues[&source.queue].settings.retention_seconds);
+            assert_eq!(retention_seconds, 1_209_600, "{stage}");
+        }
+        assert!(
+            mappings
+                .iter()
+                .any(|mapping| format!("{mapping:?}").contains("batch_size: 10,"))
+        );
     }
 }

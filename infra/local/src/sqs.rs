@@ -231,7 +231,8 @@ impl Sqs {
         request.wait_seconds().or_else(of_queue).unwrap_or(0)
     }
 
-    fn now_ms(&self) -> Millis {
+    /// Now, on the queues' clock.
+    pub(crate) fn now_ms(&self) -> Millis {
         self.clock.now_ms()
     }
 

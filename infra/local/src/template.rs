@@ -1,9 +1,17 @@
 //! The deployed template, read: what runs on a laptop has the queues, tables, timeouts and variables of what is deployed.
 
+mod event;
+mod queue;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use serde_yaml_ng::Value;
+
+pub use event::{Schedule, Source};
+pub use queue::Queue;
 
 /// `infra/template.yaml`, as it was when this was built.
 const TEMPLATE: &str = include_str!("../../template.yaml");
@@ -17,15 +25,6 @@ pub struct Table {
     pub has_unfinished: bool,
 }
 
-/// A queue's behaviour.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    /// How long a received message is hidden, in seconds.
-    pub visibility_seconds: u64,
-    /// Its dead letters' queue and after how many receives.
-    pub redrive: Option<(String, u64)>,
-}
-
 /// A function's limits and variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
@@ -33,8 +32,18 @@ pub struct Function {
     pub timeout_seconds: u64,
     /// Variables; those that name a table or a queue hold its logical id.
     pub variables: BTreeMap<String, Variable>,
+    /// The queue that drives it, and how.
+    pub source: Option<Source>,
+    /// What calls it, by the event's name.
+    pub schedules: BTreeMap<String, Schedule>,
+}
+
+impl Function {
     /// Logical id of the queue that drives it.
-    pub queue: Option<String>,
+    #[must_use]
+    pub fn queue(&self) -> Option<String> {
+        self.source.as_ref().map(|source| source.queue.clone())
+    }
 }
 
 /// A variable's value in the template.
@@ -97,7 +106,7 @@ impl Template {
                 Some("AWS::SQS::Queue") => {
                     template
                         .queues
-                        .insert(id.clone(), queue(properties).with_context(of_resource)?);
+                        .insert(id.clone(), Queue::read(properties).with_context(of_resource)?);
                 }
                 Some("AWS::Serverless::Function") => {
                     let binary = resource
@@ -161,26 +170,6 @@ fn table(properties: &Value) -> Result<Table> {
     })
 }
 
-fn queue(properties: &Value) -> Result<Queue> {
-    let redrive = match properties.get("RedrivePolicy") {
-        None => None,
-        Some(policy) => {
-            let target = policy.get("deadLetterTargetArn").map(variable).transpose()?;
-            let Some(Variable::Arn(target)) = target else {
-                bail!("deadLetterTargetArn must be !GetAtt")
-            };
-            Some((
-                target,
-                whole(policy, "maxReceiveCount").context("maxReceiveCount is missing")?,
-            ))
-        }
-    };
-    Ok(Queue {
-        visibility_seconds: whole(properties, "VisibilityTimeout").unwrap_or(30),
-        redrive,
-    })
-}
-
 fn function(properties: &Value) -> Result<Function> {
     let declared = properties
         .get("Environment")
@@ -196,20 +185,26 @@ fn function(properties: &Value) -> Result<Function> {
             variable(value).with_context(|| format!("variable `{name}`"))?,
         );
     }
+    let mut source = None;
+    let mut schedules = BTreeMap::new();
     let events = properties.get("Events").and_then(Value::as_mapping);
-    let source = events
-        .into_iter()
-        .flatten()
-        .find_map(|(_, event)| event.get("Properties")?.get("Queue").cloned());
-    let queue = match source.as_ref().map(variable).transpose()? {
-        Some(Variable::Arn(id)) => Some(id),
-        Some(Variable::Literal(_) | Variable::Reference(_)) => bail!("an event's Queue must be !GetAtt"),
-        None => None,
-    };
+    for (name, event) in events.into_iter().flatten() {
+        let name = name.as_str().context("an event's name is no text")?;
+        let of_event = || format!("event `{name}`");
+        match event::read(event).with_context(of_event)? {
+            event::Event::Messages(_) if source.is_some() => bail!("a second queue drives it event=`{name}`"),
+            event::Event::Messages(found) => source = Some(found),
+            event::Event::Tick(schedule) => {
+                schedules.insert(name.to_owned(), schedule);
+            }
+            event::Event::Call => {}
+        }
+    }
     Ok(Function {
         timeout_seconds: whole(properties, "Timeout").context("function has no Timeout")?,
         variables,
-        queue,
+        source,
+        schedules,
     })
 }
 
@@ -229,36 +224,5 @@ fn variable(value: &Value) -> Result<Variable> {
         Value::Null | Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) => {
             bail!("value is not understood")
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ratchet_domain::stage::Stage;
-
-    #[test]
-    fn every_stage_has_its_function_and_its_queue_with_dead_letters() {
-        let template = Template::of_this_build().unwrap();
-        for stage in Stage::ALL {
-            let function = &template.functions[stage.as_str()];
-            let queue = &template.queues[function.queue.as_ref().unwrap()];
-            assert!(queue.redrive.is_some(), "{stage}");
-            assert!(
-                queue.visibility_seconds >= 6 * function.timeout_seconds,
-                "{stage}"
-            );
-        }
-        assert_eq!(template.tables["LedgerTable"].keys, ["subject", "step"]);
-    }
-
-    #[test]
-    fn a_value_of_an_unknown_shape_is_named() {
-        let text = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildProperties: {Binary: f}}\n    Properties: {Timeout: 1, Environment: {Variables: {A: [1]}}}\n";
-        let error = format!("{:#}", Template::parse(text).unwrap_err());
-        assert!(
-            error.contains("resource `F`") && error.contains("variable `A`"),
-            "{error}"
-        );
     }
 }

@@ -79,9 +79,9 @@ impl Outside {
         let mut mappings = BTreeMap::new();
         for stage in Stage::ALL {
             let function = cloud.template.functions.get(stage.as_str());
-            let queue = function.and_then(|function| function.queue.clone());
-            let queue = queue.with_context(|| format!("stage `{stage}` has no queue"))?;
-            mappings.insert(stage, Mapping::new(cloud.aws.sqs.clone(), queue, elsewhere()));
+            let source = function.and_then(|function| function.source.as_ref());
+            let source = source.with_context(|| format!("stage `{stage}` has no queue"))?;
+            mappings.insert(stage, Mapping::new(cloud.aws.sqs.clone(), source, elsewhere()));
         }
         Ok(Self {
             address,

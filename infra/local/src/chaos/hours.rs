@@ -189,7 +189,7 @@ impl<'w> Hours<'w> {
         let mut states: BTreeMap<String, bool> = BTreeMap::new();
         for stage in Stage::ALL {
             let function = self.world.cloud.template.functions.get(stage.as_str());
-            let Some(queue) = function.and_then(|function| function.queue.clone()) else {
+            let Some(queue) = function.and_then(|function| function.queue()) else {
                 continue;
             };
             let settings = self.world.cloud.template.queues.get(&queue);
@@ -259,7 +259,7 @@ fn mapping(
     kills: &Kills,
 ) -> Result<Mapping> {
     let function = world.cloud.template.functions.get(stage.as_str());
-    let Some(queue) = function.and_then(|function| function.queue.clone()) else {
+    let Some(source) = function.and_then(|function| function.source.as_ref()) else {
         bail!("stage `{stage}` has no queue in the template");
     };
     let timeout_ms = world.cloud.timeout_ms(stage.as_str());
@@ -267,7 +267,7 @@ fn mapping(
     let storm = Arc::clone(storm);
     Ok(Mapping::new(
         world.cloud.aws.sqs.clone(),
-        queue,
+        source,
         Arc::new(move |event| {
             let (process, kills, clock) = (Arc::clone(&process), Arc::clone(&kills), Arc::clone(&clock));
             let storm = Arc::clone(&storm);
@@ -282,7 +282,7 @@ fn mapping(
     ))
 }
 
-/// A batch without an answer was killed; one whose message is settled has healed.
+/// The messages of a batch without an answer lost their process; those that an answer settles have healed.
 fn note(
     kills: &Kills,
     stage: Stage,
@@ -290,21 +290,24 @@ fn note(
     answer: &Result<SqsBatchResponse, Unanswered>,
     (now_ms, unseen): (Millis, bool),
 ) {
-    let body = event.records.first().and_then(|record| record.body.clone());
-    let key = (stage, body.unwrap_or_default());
     let mut kills = kills.lock().unwrap_or_else(PoisonError::into_inner);
-    match answer {
-        Err(_) => kills.entry(key).or_default().push(Kill {
-            at_ms: now_ms,
-            healed_ms: None,
-            unseen,
-        }),
-        Ok(answer) if answer.batch_item_failures.is_empty() => {
-            for kill in kills.get_mut(&key).into_iter().flatten() {
-                kill.healed_ms.get_or_insert(now_ms);
+    for record in &event.records {
+        let key = (stage, record.body.clone().unwrap_or_default());
+        match answer {
+            Err(_) => kills.entry(key).or_default().push(Kill {
+                at_ms: now_ms,
+                healed_ms: None,
+                unseen,
+            }),
+            Ok(answer) => {
+                let mut failed = answer.batch_item_failures.iter();
+                if !failed.any(|failure| record.message_id.as_ref() == Some(&failure.item_identifier)) {
+                    for kill in kills.get_mut(&key).into_iter().flatten() {
+                        kill.healed_ms.get_or_insert(now_ms);
+                    }
+                }
             }
         }
-        Ok(_) => {}
     }
 }
 

@@ -9,6 +9,17 @@ use ratchet_guard::clock::{Clock, ManualClock, SystemClock};
 
 use super::{Endless, Handler, Mapping, Unanswered, drain};
 use crate::sqs::{Redrive, Sqs, arn};
+use crate::template::Source;
+
+/// The queue `work`, in batches of so many.
+fn work(batch_size: u64) -> Source {
+    Source {
+        queue: "work".to_owned(),
+        batch_size,
+        window_seconds: 0,
+        concurrency_max: Some(2),
+    }
+}
 
 type Answered = Result<SqsBatchResponse, Unanswered>;
 
@@ -93,7 +104,7 @@ async fn answer_decides_which_messages_are_deleted() {
     for (case, answer, left) in cases {
         let (clock, sqs) = queues(9);
         send(&sqs, &["a", "b", "c"]);
-        let mapping = Mapping::new(sqs.clone(), "work", handler(answer)).batch_size(10);
+        let mapping = Mapping::new(sqs.clone(), &work(10), handler(answer));
         assert!(mapping.step().await, "{case}");
         assert!(!mapping.step().await, "{case}: what is left is hidden");
         clock.advance(30_000);
@@ -123,7 +134,7 @@ async fn event_has_the_shape_that_lambda_gives_it() {
             .status,
         200
     );
-    let mapping = Mapping::new(sqs, "work", handler(|_| failing([])));
+    let mapping = Mapping::new(sqs, &work(1), handler(|_| failing([])));
     let batch = mapping.poll().unwrap();
 
     let event = serde_json::to_value(&batch.event).unwrap();
@@ -179,7 +190,7 @@ async fn drained_queue_ends_in_success_or_among_the_dead_letters() {
             _ => failing([]),
         }
     };
-    let mapping = Mapping::new(sqs.clone(), "work", handler(answer));
+    let mapping = Mapping::new(sqs.clone(), &work(1), handler(answer));
 
     assert_eq!(drain(&[mapping], &clock, 100).await, Ok(7));
 
@@ -196,7 +207,7 @@ async fn drained_queue_ends_in_success_or_among_the_dead_letters() {
 async fn drain_says_when_work_does_not_end() {
     let (clock, sqs) = queues(1_000);
     send(&sqs, &["a"]);
-    let mapping = Mapping::new(sqs, "work", handler(|event| failing(ids(event, "a"))));
+    let mapping = Mapping::new(sqs, &work(1), handler(|event| failing(ids(event, "a"))));
     assert_eq!(
         drain(&[mapping], &clock, 5).await,
         Err(Endless {
@@ -230,7 +241,7 @@ async fn running_mapping_takes_what_arrives_and_finishes_before_it_stops() {
         }
         .boxed()
     });
-    let mapping = Mapping::new(sqs.clone(), "work", handler).concurrency(2);
+    let mapping = Mapping::new(sqs.clone(), &work(1), handler);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let feeding = mapping.run(clock.as_ref(), async {
         stopped.await.unwrap();
@@ -247,4 +258,41 @@ async fn running_mapping_takes_what_arrives_and_finishes_before_it_stops() {
     done.lock().unwrap().sort_unstable();
     assert_eq!(*done.lock().unwrap(), ["a", "b"]);
     assert_eq!((sqs.depth("work").visible, sqs.depth("work").in_flight), (1, 0));
+}
+
+#[tokio::test]
+async fn a_batch_takes_as_many_as_its_source_says_also_beyond_one_receive() {
+    for (size, expected) in [(1, 1), (10, 10), (25, 25), (40, 30)] {
+        let (_, sqs) = queues(9);
+        let bodies: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+        send(&sqs, &bodies.iter().map(String::as_str).collect::<Vec<_>>());
+        let mapping = Mapping::new(sqs, &work(size), handler(|_| failing([])));
+        assert_eq!(mapping.poll().unwrap().event.records.len(), expected, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_full_waits_for_its_window_and_a_full_one_does_not() {
+    let (clock, sqs) = queues(9);
+    let source = Source {
+        window_seconds: 5,
+        ..work(3)
+    };
+    let mapping = Mapping::new(sqs.clone(), &source, handler(|_| failing([])));
+    send(&sqs, &["a"]);
+    assert!(mapping.poll().is_none());
+    clock.advance(4_000);
+    send(&sqs, &["b"]);
+    assert!(mapping.poll().is_none(), "the first message's window counts");
+    clock.advance(1_000);
+    let both = mapping.poll().unwrap();
+    assert_eq!(both.event.records.len(), 2);
+    mapping.invoke(both).await;
+    send(&sqs, &["c", "d", "e"]);
+    let full = mapping.poll().unwrap();
+    assert_eq!(full.event.records.len(), 3);
+    mapping.invoke(full).await;
+    // A drain waits for the window, too.
+    send(&sqs, &["f"]);
+    assert_eq!(drain(&[mapping], &clock, 10).await, Ok(1));
 }

@@ -119,7 +119,7 @@ impl Asking {
         let next = later.next().context("no stage follows")?;
         let function = self.cloud.template.functions.get(next.as_str());
         let queue = function
-            .and_then(|function| function.queue.clone())
+            .and_then(|function| function.queue())
             .context("stage has no queue")?;
         let received = self.cloud.aws.sqs.receive(&queue, 1);
         let first = received
