@@ -5,7 +5,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use local::up::Options;
+use local::up::{Options, Tree};
+
+/// What a person does by hand in the sandbox.
+const UP: &str = "In the sandbox a customer and a colleague act by hand at the providers' port:
+  curl -d '{\"subject\": \"..\", \"text\": \"..\"}' http://127.0.0.1:8082/people/tickets
+  curl -d '{\"text\": \"..\"}' http://127.0.0.1:8082/people/tickets/5001/comments
+  curl -X POST http://127.0.0.1:8082/people/pulls/acme/shop/1/merge
+  curl -X POST http://127.0.0.1:8082/people/pulls/acme/shop/1/close
+The webhooks of all of these are signed and delivered to the intake: a merge publishes the root cause where the org's
+`rca.publish` is `on_merge`, and credits the bug where it missed what was mapped.";
 
 #[derive(Parser)]
 #[command(name = "local", about = "Ratchet and the cloud it runs on, in one process")]
@@ -40,6 +49,7 @@ enum Command {
         port: u16,
     },
     /// Keeps the cloud running on 127.0.0.1 until interrupted.
+    #[command(after_help = UP)]
     Up {
         /// The intake's port; the AWS services take the next one, the providers the one after. 0 takes free ones.
         #[arg(long, default_value_t = 8080)]
@@ -47,12 +57,14 @@ enum Command {
         /// Keeps everything here between runs.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        /// Settings of an org whose providers are real; its `env:` secrets are read from this environment.
+        /// Settings of an org whose providers are real; its `env:` secrets are read from this environment. They are put where
+        /// the org has none: from then on `ctl org put` changes them.
         #[arg(long, value_name = "FILE")]
         org: Option<PathBuf>,
-        /// Maps bugs against this working tree, beside the sample shop.
-        #[arg(long, value_name = "DIR")]
-        repo: Option<PathBuf>,
+        /// Maps bugs against this working tree, which becomes a repository of the sandbox's GitHub: beside the sample shop, or,
+        /// with --org, in the place of the org's GitHub. The repository is the one with the folder's name unless said.
+        #[arg(long = "repo", value_name = "[OWNER/NAME=]DIR")]
+        repos: Vec<Tree>,
     },
 }
 
@@ -66,13 +78,13 @@ async fn main() -> Result<()> {
             port,
             data,
             org,
-            repo,
+            repos,
         } => {
             let options = Options {
                 port,
                 data,
                 org,
-                repo,
+                repos,
             };
             local::up::run(&options).await
         }

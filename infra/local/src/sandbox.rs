@@ -9,6 +9,7 @@
 
 mod ask;
 mod marker;
+mod people;
 mod reply;
 mod route;
 mod time;
@@ -228,6 +229,13 @@ impl Sandbox {
             Exchange::Refused => reply::text(502, "connection refused").into_response(),
             Exchange::Lost => reply::text(504, "no answer").into_response(),
         }
+    }
+
+    /// What customers and colleagues do by hand, asked for at an address under `/people/`; none for any other address.
+    /// Nothing fails there, and nothing is counted.
+    #[must_use]
+    pub fn by_hand(&self, request: &http::Request<Bytes>) -> Option<http::Response<Bytes>> {
+        people::answer(self, request).map(Reply::into_response)
     }
 
     /// Handles one request with the faults that are due.

@@ -2,16 +2,22 @@
 
 mod front;
 mod keep;
-mod schedule;
+mod providers;
+mod repos;
+mod schedules;
+mod settings;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use aws_sdk_dynamodb::types::AttributeValue;
-use ratchet_domain::settings::Settings;
+use anyhow::{Context, Result};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use ratchet_guard::clock::{Clock, RandomAttemptIds, SystemClock};
 use ratchet_providers::transport::Transport;
 use ratchet_runtime::config::Env;
@@ -24,18 +30,17 @@ use crate::process::Process;
 use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers;
 use crate::sandbox::source::read_dir;
+use crate::sandbox::webhook::Delivery;
 use crate::watch::Watch;
 use keep::Kept;
-use schedule::Schedule;
+use providers::Providers;
+use schedules::{Schedules, Tick};
 
-/// How often what is kept in memory is written to the data directory, and the sandbox's webhooks are sent.
+pub use repos::Tree;
+
+/// How often what is kept in memory is written to the data directory, the sandbox's webhooks are sent, and the schedules are
+/// looked at.
 const TICK: Duration = Duration::from_millis(500);
-
-/// How often the sweep runs, in minutes. Source: the schedule of `replay` in the template.
-const SWEEP_MINUTES: u64 = 5;
-
-/// How often bills are sealed, in minutes. Source: the schedule of `seal-bills` in the template.
-const SEAL_MINUTES: u64 = 60;
 
 /// What `up` is asked for.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +51,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Settings of an org whose providers are real; the sandbox's org `acme` without it.
     pub org: Option<PathBuf>,
-    /// A working tree that becomes the sandbox's repository `acme/<folder>`.
-    pub repo: Option<PathBuf>,
+    /// Working trees that are the sandbox's repositories.
+    pub repos: Vec<Tree>,
 }
 
 /// Runs until interrupted.
@@ -55,139 +60,209 @@ pub struct Options {
 /// # Errors
 /// When a port is taken, a file is not readable, or settings do not validate.
 pub async fn run(options: &Options) -> Result<()> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let kept = Kept::open(options.data.as_deref(), &clock)?;
-    let sandbox = kept.sandbox(Sandbox::new(clock.clone(), 7).with_answers(answers::sample()?))?;
-    let mut secrets = crate::demo::sandbox_secrets(&sandbox);
-    secrets.extend(Env::of_process());
-    let cloud = if kept.is_new() {
-        Cloud::deploy(kept.aws().clone(), secrets).await?
-    } else {
-        Cloud::found(kept.aws().clone(), secrets)?
-    };
-    let org = put_org(&cloud, &sandbox, options).await?;
-
-    let transport: Arc<dyn Transport> = match options.org {
-        Some(_) => Arc::new(HttpTransport::new()),
-        None => Arc::new(sandbox.clone()),
-    };
-    let start = {
-        let (cloud, clock) = (cloud.clone(), clock.clone());
-        move || {
-            let link = cloud.aws.link();
-            let ids = Arc::new(RandomAttemptIds);
-            Functions::new(|name| {
-                cloud.deployment(name, &link, transport.clone(), clock.clone(), ids.clone())
-            })
-        }
-    };
-    let process = Arc::new(Process::new(
-        Box::new(start),
-        Arc::new(Watch::default()),
-        clock.clone(),
-    )?);
+    let up = Up::start(options, Arc::new(SystemClock), Env::of_process()).await?;
     let (intake, services, providers) = listeners(options.port).await?;
-    println!("intake     http://{}/hooks/{org}/zendesk", intake.local_addr()?);
-    println!(
-        "lambda     http://{} (Invoke of replay, reconcile and seal-bills)",
-        intake.local_addr()?
-    );
+    let (intake_at, providers_at) = (intake.local_addr()?, providers.local_addr()?);
+    println!("intake     http://{intake_at}/hooks/{}/zendesk", up.org);
+    println!("lambda     http://{intake_at} (Invoke of every function)");
     println!("aws        http://{} (DynamoDB and SQS)", services.local_addr()?);
-    println!(
-        "providers  http://{}/zendesk, /github, /slack/api, /anthropic",
-        providers.local_addr()?
-    );
+    println!("providers  http://{providers_at}/zendesk, /github, /slack/api, /anthropic");
+    println!("people     http://{providers_at}/people (see `up --help`)");
     println!("stop with ctrl-c");
 
-    let mappings = process.mappings(&cloud)?;
+    let mappings = up.process.mappings(&up.cloud)?;
     let stages = futures::future::join_all(
         mappings
             .iter()
-            .map(|mapping| mapping.run(&*clock, std::future::pending())),
+            .map(|mapping| mapping.run(&*up.clock, std::future::pending())),
     );
     tokio::select! {
-        served = front::serve(intake, Arc::clone(&process), cloud.timeout_ms("webhook")) => { served?; }
-        served = crate::serve::serve(services, cloud.aws.clone(), None) => { served?; }
-        served = crate::sandbox::serve::serve(providers, sandbox.clone()) => { served?; }
+        served = front::serve(intake, &up) => { served?; }
+        served = crate::serve::serve(services, up.cloud.aws.clone(), None) => { served?; }
+        served = crate::sandbox::serve::serve(providers, up.sandbox.clone()) => { served?; }
         _ = stages => {}
-        ticked = ticks(&kept, &sandbox, &process, &org, &cloud) => ticked?,
+        delivered = up.delivering() => { delivered?; }
+        scheduled = up.scheduling() => { scheduled?; }
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
-    kept.write(&sandbox)
+    up.kept.write(&up.sandbox)
 }
 
-/// Writes what is kept, delivers the sandbox's webhooks, and calls the sweep and the sealer as the template schedules them.
-async fn ticks(kept: &Kept, sandbox: &Sandbox, process: &Process, org: &str, cloud: &Cloud) -> Result<()> {
-    let mut tick = tokio::time::interval(TICK);
-    let timeout_ms = cloud.timeout_ms("webhook");
-    let started_ms = SystemClock.now_ms();
-    let mut sweep = Schedule::of_minutes(SWEEP_MINUTES, started_ms);
-    let mut seal = Schedule::of_minutes(SEAL_MINUTES, started_ms);
-    loop {
-        tick.tick().await;
-        let now_ms = SystemClock.now_ms();
-        if sweep.is_due(now_ms) {
-            front::sweep(process, now_ms, cloud.timeout_ms("replay")).await;
+/// A running deployment.
+struct Up {
+    kept: Kept,
+    sandbox: Sandbox,
+    cloud: Cloud,
+    process: Arc<Process>,
+    clock: Arc<dyn Clock>,
+    org: String,
+}
+
+impl Up {
+    /// Deploys, or finds what was kept; puts the org's settings where it has none.
+    async fn start(options: &Options, clock: Arc<dyn Clock>, variables: Env) -> Result<Self> {
+        let kept = Kept::open(options.data.as_deref(), &clock)?;
+        let sandbox = kept.sandbox(Sandbox::new(clock.clone(), 7).with_answers(answers::sample()?))?;
+        let is_real = options.org.is_some();
+        let secrets = secrets(&sandbox, variables, is_real);
+        let cloud = if kept.is_new() {
+            Cloud::deploy(kept.aws().clone(), secrets).await?
+        } else {
+            Cloud::found(kept.aws().clone(), secrets)?
+        };
+        let org = put_org(&cloud, &sandbox, options).await?;
+        let transport: Arc<dyn Transport> = if is_real {
+            Arc::new(Providers::new(sandbox.clone(), Arc::new(HttpTransport::new())))
+        } else {
+            Arc::new(sandbox.clone())
+        };
+        let start = {
+            let (cloud, clock) = (cloud.clone(), clock.clone());
+            move || {
+                let link = cloud.aws.link();
+                let ids = Arc::new(RandomAttemptIds);
+                Functions::new(|name| {
+                    cloud.deployment(name, &link, transport.clone(), clock.clone(), ids.clone())
+                })
+            }
+        };
+        let process = Process::new(Box::new(start), Arc::new(Watch::default()), clock.clone())?;
+        Ok(Self {
+            kept,
+            sandbox,
+            cloud,
+            process: Arc::new(process),
+            clock,
+            org,
+        })
+    }
+
+    /// Calls a function as Lambda would, with as much time as the template gives it.
+    async fn call(&self, binary: &str, event: Value) -> Result<Value> {
+        let deadline_ms = self.clock.now_ms().saturating_add(self.cloud.timeout_ms(binary));
+        let functions = self.process.functions();
+        let answer = Box::pin(functions.call(binary, event, deadline_ms)).await;
+        answer.with_context(|| format!("function `{binary}`"))
+    }
+
+    /// Sends the sandbox's webhooks and writes what is kept, for ever.
+    async fn delivering(&self) -> Result<Infallible> {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tick.tick().await;
+            self.deliver().await?;
+            self.kept.write(&self.sandbox)?;
         }
-        if seal.is_due(now_ms) {
-            front::seal(process, now_ms, cloud.timeout_ms("seal-bills")).await;
-        }
-        let zendesk = sandbox.edit(|outside, _| {
+    }
+
+    /// Sends the sandbox's webhooks, signed now.
+    async fn deliver(&self) -> Result<()> {
+        let tickets = self.sandbox.edit(|outside, now_ms| {
             let events = outside.zendesk.take_events();
-            let sent = events
-                .iter()
-                .map(|event| outside.zendesk.delivery(event, now_ms, 1));
-            sent.collect::<Vec<_>>()
+            let sign = |event| outside.zendesk.delivery(event, now_ms, 1);
+            events.iter().map(sign).collect::<Vec<_>>()
         });
-        for delivery in zendesk {
-            front::deliver(process, &format!("/hooks/{org}/zendesk"), &delivery, timeout_ms).await?;
+        for delivery in tickets {
+            self.post("zendesk", &delivery).await?;
         }
-        for hook in sandbox.edit(|outside, _| outside.github.take_hooks()) {
-            let delivery = sandbox.read(|outside| outside.github.hook_delivery(&hook));
-            let path = format!("/hooks/{org}/github");
-            let status = front::deliver(process, &path, &delivery, timeout_ms).await?;
-            // GitHub lists what became of each, and never sends one again on its own.
-            sandbox.edit(|outside, _| outside.github.hook_answered(hook.id, status));
+        for hook in self.sandbox.edit(|outside, _| outside.github.take_hooks()) {
+            let delivery = self.sandbox.read(|outside| outside.github.hook_delivery(&hook));
+            let code = self.post("github", &delivery).await?;
+            // GitHub lists what became of each, and sends none again on its own.
+            self.sandbox
+                .edit(|outside, _| outside.github.hook_answered(hook.id, code));
         }
-        kept.write(sandbox)?;
+        Ok(())
+    }
+
+    /// One webhook, handed to the intake without a socket; the status of its answer.
+    async fn post(&self, provider: &str, delivery: &Delivery) -> Result<u16> {
+        let path = format!("/hooks/{}/{provider}", self.org);
+        let answer = front::answer(self, front::request(&path, delivery)?).await;
+        let code = answer.status().as_u16();
+        if code != 200 {
+            tracing::warn!(provider, code, "the intake did not take a webhook of the sandbox");
+        }
+        Ok(code)
+    }
+
+    /// Makes every call that the template's schedules ask for, for ever. One that fails is made good by the next.
+    async fn scheduling(&self) -> Result<Infallible> {
+        let mut schedules = Schedules::of(&self.cloud.template, self.clock.now_ms());
+        let mut tick = tokio::time::interval(TICK);
+        let mut running = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {
+                    let due = schedules.due(self.clock.now_ms())?;
+                    running.extend(due.into_iter().map(|tick| self.scheduled(tick)));
+                }
+                Some(()) = running.next() => {}
+            }
+        }
+    }
+
+    async fn scheduled(&self, tick: Tick) {
+        if let Err(error) = self.call(&tick.binary, tick.input).await {
+            tracing::warn!("scheduled call failed: {error:#}");
+        }
     }
 }
 
-/// Puts the org's settings, from the file or for the sandbox; its name.
+/// What settings may refer to as `env:NAME`. Where the providers are the sandbox's, its own secrets go before this
+/// process's variables, which may have the same names; where they are real, they have names of their own.
+fn secrets(sandbox: &Sandbox, variables: Env, is_real: bool) -> BTreeMap<String, String> {
+    let own = crate::demo::sandbox_secrets(sandbox);
+    let mut secrets: BTreeMap<String, String> = variables.into_iter().collect();
+    secrets.extend(
+        own.iter()
+            .map(|(name, value)| (format!("SANDBOX_{name}"), value.clone())),
+    );
+    if !is_real {
+        secrets.extend(own);
+    }
+    secrets
+}
+
+/// Serves the repositories and puts the org's settings, from the file or for the sandbox; its name. Settings that are on
+/// record stay as they are, since they are the operator's by then; only a repository that is asked for is named in them.
 async fn put_org(cloud: &Cloud, sandbox: &Sandbox, options: &Options) -> Result<String> {
-    let document: Value = match &options.org {
+    let fresh: Value = match &options.org {
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("settings {}", path.display()))?;
             serde_json::from_str(&text).with_context(|| format!("settings {}", path.display()))?
         }
-        None => crate::demo::sandbox_settings("acme", &repositories(sandbox, options)?),
-    };
-    let settings = match Settings::parse(&document) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            bail!("settings do not validate:\n  {}", lines.join("\n  "));
+        None => {
+            add_shop(sandbox)?;
+            crate::demo::sandbox_settings("acme", &["acme/shop".to_owned()])
         }
     };
-    cloud
-        .aws
-        .link()
-        .dynamo()
-        .put_item()
-        .table_name("SettingsTable")
-        .item("org", AttributeValue::S(settings.org.to_string()))
-        .item("document", AttributeValue::S(document.to_string()))
-        .item("version", AttributeValue::N("1".to_owned()))
-        .send()
-        .await
-        .context("settings could not be stored")?;
-    Ok(settings.org.to_string())
+    let org = fresh
+        .get("org")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let kept = if org.is_empty() {
+        None
+    } else {
+        settings::read(cloud, &org).await?
+    };
+    let mut document = kept
+        .as_ref()
+        .map_or_else(|| fresh.clone(), |kept| kept.document.clone());
+    repos::serve(&mut document, &options.repos, sandbox, options.org.is_some())?;
+    settings::put(cloud, &document, kept.as_ref()).await?;
+    if kept.is_some() && options.org.is_some() && fresh != document {
+        println!(
+            "settings   of {org} are kept from before, the file is not read again; `ctl org put` changes them"
+        );
+    }
+    Ok(org)
 }
 
-/// The sandbox's repositories: the sample shop, and the working tree that was asked for.
-fn repositories(sandbox: &Sandbox, options: &Options) -> Result<Vec<String>> {
-    let mut names = vec!["acme/shop".to_owned()];
+/// The sample shop and the channel, unless they were kept.
+fn add_shop(sandbox: &Sandbox) -> Result<()> {
     let shop =
         read_dir(&crate::demo::working_tree()?.join("infra/local/sample/shop")).context("the sample shop")?;
     sandbox.edit(|outside, now_ms| {
@@ -196,24 +271,7 @@ fn repositories(sandbox: &Sandbox, options: &Options) -> Result<Vec<String>> {
             outside.github.add_repo(now_ms, "acme/shop", &shop);
         }
     });
-    if let Some(path) = &options.repo {
-        let full = path
-            .canonicalize()
-            .with_context(|| format!("working tree {}", path.display()))?;
-        let folder = full
-            .file_name()
-            .and_then(|name| name.to_str())
-            .context("working tree has no name")?
-            .to_owned();
-        let files = read_dir(&full).with_context(|| format!("working tree {}", full.display()))?;
-        let name = format!("acme/{folder}");
-        sandbox.edit(|outside, now_ms| {
-            outside.github.remove_repo(&name);
-            outside.github.add_repo(now_ms, &name, &files);
-        });
-        names.push(name);
-    }
-    Ok(names)
+    Ok(())
 }
 
 async fn listeners(port: u16) -> Result<(TcpListener, TcpListener, TcpListener)> {

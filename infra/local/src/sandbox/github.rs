@@ -184,6 +184,21 @@ impl Github {
         Some(repo.commit_files(branch, &all, &person, "Update\n").to_string())
     }
 
+    /// A colleague makes the branch `main` of a repository hold exactly these files, and makes the repository where there is
+    /// none; a branch that holds them already stays as it is.
+    pub fn lay(&mut self, now_ms: Millis, name: &str, files: &[SourceFile]) {
+        let person = self.access.person(now_ms);
+        let Some(repo) = self.repos.get_mut(name) else {
+            self.add_repo(now_ms, name, files);
+            return;
+        };
+        let wanted = put_source(&mut repo.objects, files);
+        let head = repo.head("main").and_then(|head| repo.objects.commit(head));
+        if head.is_none_or(|head| repo.objects.files(head.tree) != wanted) {
+            repo.commit_files("main", &wanted, &person, "Update\n");
+        }
+    }
+
     /// Archives a repository, or opens it again; whether it exists.
     pub fn set_archived(&mut self, name: &str, archived: bool) -> bool {
         self.change(name, |repo| repo.archived = archived)

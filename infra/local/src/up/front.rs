@@ -2,7 +2,6 @@
 //! operator calls.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use anyhow::Result;
 use aws_lambda_events::encodings::Body;
@@ -10,78 +9,78 @@ use aws_lambda_events::event::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpR
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chrono::DateTime;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use ratchet_guard::clock::{Clock, SystemClock};
 use ratchet_runtime::serve::Function;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
-use crate::process::Process;
+use super::Up;
 use crate::sandbox::webhook::Delivery;
 
 /// Largest body that reaches a function, in bytes. Source: HTTP API quotas, 10 MB.
 const BODY_BYTES_MAX: usize = 10_000_000;
 
-/// How long an operator's invocation runs at most, in ms. Reason: as long as Lambda lets one.
-const INVOKED_MS: u64 = 15 * 60_000;
-
 /// Answers every connection until the future is dropped.
-pub(super) async fn serve(
-    listener: TcpListener,
-    process: Arc<Process>,
-    timeout_ms: u64,
-) -> Result<Infallible> {
-    let mut connections = JoinSet::new();
+pub(super) async fn serve(listener: TcpListener, up: &Up) -> Result<Infallible> {
+    let mut connections = FuturesUnordered::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
-                let process = Arc::clone(&process);
-                let service = service_fn(move |request| answer(Arc::clone(&process), request, timeout_ms));
-                connections.spawn(async move {
-                    // The only error is a peer that went away.
-                    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-                });
+                let service = service_fn(move |request| converse(up, request));
+                connections.push(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
-            Some(_) = connections.join_next() => {}
+            // The only error is a peer that went away.
+            Some(_) = connections.next() => {}
         }
     }
 }
 
-async fn answer(
-    process: Arc<Process>,
-    request: Request<Incoming>,
-    timeout_ms: u64,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn converse(up: &Up, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
-        return Ok(status(413));
-    };
+    Ok(match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => answer(up, Request::from_parts(head, body.to_bytes())).await,
+        Err(_) => status(413),
+    })
+}
+
+/// The answer to any request: Lambda's `Invoke`, and the intake's for everything else.
+pub(super) async fn answer(up: &Up, request: Request<Bytes>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
     if let Some(name) = invoked(head.uri.path()) {
-        return Ok(invoke(&process, name, &body.to_bytes()).await);
+        return invoke(up, name, &body).await;
     }
     let mut event = ApiGatewayV2httpRequest::default();
     event.raw_path = Some(head.uri.path().to_owned());
     event.raw_query_string = head.uri.query().map(str::to_owned);
     event.request_context.http.method = head.method;
     event.headers = head.headers;
-    event.body = Some(STANDARD.encode(body.to_bytes()));
+    event.body = Some(STANDARD.encode(body));
     event.is_base64_encoded = true;
-    let deadline_ms = SystemClock.now_ms().saturating_add(timeout_ms);
-    Ok(match process.functions().webhook.call(event, deadline_ms).await {
+    let deadline_ms = up.clock.now_ms().saturating_add(up.cloud.timeout_ms("webhook"));
+    match up.process.functions().webhook.call(event, deadline_ms).await {
         Ok(answer) => printed(answer),
         Err(error) => {
             tracing::error!("intake failed: {error}");
             status(500)
         }
-    })
+    }
+}
+
+/// A webhook of the sandbox, as its vendor would send it.
+pub(super) fn request(path: &str, delivery: &Delivery) -> Result<Request<Bytes>> {
+    let mut request = Request::post(path).body(delivery.body.clone())?;
+    for (name, value) in &delivery.headers {
+        let headers = request.headers_mut();
+        headers.insert(name.parse::<http::HeaderName>()?, value.parse()?);
+    }
+    Ok(request)
 }
 
 /// The function that a path of Lambda's `Invoke` names, by its name or its ARN.
@@ -90,85 +89,24 @@ fn invoked(path: &str) -> Option<&str> {
         .strip_suffix("/invocations")
 }
 
-/// `Invoke` of `replay`, `reconcile` or `seal-bills`, as an operator does it: the payload is the event, the answer's body the result.
-async fn invoke(process: &Process, name: &str, payload: &[u8]) -> Response<Full<Bytes>> {
+/// `Invoke` of any function of the template: the payload is the event, the answer's body the result.
+async fn invoke(up: &Up, name: &str, payload: &[u8]) -> Response<Full<Bytes>> {
+    // The SDK escapes the colons of an ARN.
+    let Some(binary) = up.cloud.binary_of(&name.replace("%3A", ":")) else {
+        return status(404);
+    };
     let Ok(event) = serde_json::from_slice::<Value>(payload) else {
         return status(400);
     };
-    let deadline_ms = SystemClock.now_ms().saturating_add(INVOKED_MS);
-    let functions = process.functions();
-    let answer = if name.ends_with("replay") {
-        let answer = functions.replay.call(event, deadline_ms).await;
-        answer.map(|summary| json!(summary))
-    } else if name.ends_with("reconcile") {
-        let answer = functions.reconcile.call(event, deadline_ms).await;
-        answer.map(|plan| json!(plan))
-    } else if name.ends_with("seal-bills") {
-        let Ok(call) = serde_json::from_value::<seal_bills::Call>(event) else {
-            return status(400);
-        };
-        let answer = functions.seal_bills.call(call, deadline_ms).await;
-        answer.map(|sealed| json!(sealed))
-    } else {
-        return status(404);
-    };
+    let answer = up.call(binary, event).await;
     let failed = answer.is_err();
-    let body = answer.unwrap_or_else(|error| json!({ "errorMessage": error.to_string() }));
+    let body = answer.unwrap_or_else(|error| json!({ "errorMessage": format!("{error:#}") }));
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     if failed {
         let handled = http::HeaderValue::from_static("Unhandled");
         response.headers_mut().insert("x-amz-function-error", handled);
     }
     response
-}
-
-/// One tick of the sweep's schedule. One that fails is made good by the next.
-pub(super) async fn sweep(process: &Process, now_ms: u64, timeout_ms: u64) {
-    let at = i64::try_from(now_ms)
-        .ok()
-        .and_then(DateTime::from_timestamp_millis);
-    let time = at.unwrap_or_default().to_rfc3339();
-    let event = json!({ "source": "schedule", "schedule": "sweep", "time": time });
-    let deadline_ms = now_ms.saturating_add(timeout_ms);
-    if let Err(error) = process.functions().replay.call(event, deadline_ms).await {
-        tracing::warn!("sweep failed: {error}");
-    }
-}
-
-/// One call of the sealer's schedule. One that fails is made good by the next.
-pub(super) async fn seal(process: &Process, now_ms: u64, timeout_ms: u64) {
-    let call = seal_bills::Call { org: None };
-    let deadline_ms = now_ms.saturating_add(timeout_ms);
-    match process.functions().seal_bills.call(call, deadline_ms).await {
-        Ok(sealed) => {
-            let added: u64 = sealed.periods.iter().map(|period| period.sealing.added).sum();
-            tracing::info!(added, "bills are sealed");
-        }
-        Err(error) => tracing::warn!("sealing failed: {error}"),
-    }
-}
-
-/// One delivery of a sandbox's webhook, handed to the intake without a socket; the status of its answer.
-pub(super) async fn deliver(
-    process: &Process,
-    path: &str,
-    delivery: &Delivery,
-    timeout_ms: u64,
-) -> Result<u16> {
-    let mut event = ApiGatewayV2httpRequest::default();
-    event.raw_path = Some(path.to_owned());
-    event.request_context.http.method = http::Method::POST;
-    for (name, value) in &delivery.headers {
-        event
-            .headers
-            .insert(name.parse::<http::HeaderName>()?, value.parse()?);
-    }
-    event.body = Some(STANDARD.encode(&delivery.body));
-    event.is_base64_encoded = true;
-    let deadline_ms = SystemClock.now_ms().saturating_add(timeout_ms);
-    let answer = process.functions().webhook.call(event, deadline_ms).await;
-    let answer = answer.map_err(anyhow::Error::msg)?;
-    Ok(u16::try_from(answer.status_code)?)
 }
 
 fn printed(answer: ApiGatewayV2httpResponse) -> Response<Full<Bytes>> {
