@@ -19,6 +19,9 @@ use thiserror::Error;
 /// How often keys that the store did not get to are asked for again, before it counts as not answering.
 const UNPROCESSED_ROUNDS_MAX: usize = 5;
 
+/// Entries of one read. Reason: one is up to 2 KB, and an answer of the store 1 MB; what is asked for is what is in memory.
+const ENTRIES_A_PAGE: i32 = 500;
+
 /// The usage table could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UsageError {
@@ -173,12 +176,13 @@ impl Usage {
             .expression_attribute_values(":first", AttributeValue::S(slice.first().to_owned()))
             .expression_attribute_values(":end", AttributeValue::S(slice.end().to_owned()))
             .consistent_read(true)
+            .limit(ENTRIES_A_PAGE)
             .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|error| UsageError::of("Query", &error))?;
         // The store's range includes its end, and a slice does not.
-        let entries = output.items().iter().map(recorded);
+        let entries = output.items.into_iter().flatten().map(recorded);
         Ok(Page {
             entries: entries.filter(|entry| slice.has(&entry.key)).collect(),
             next: output.last_evaluated_key,
@@ -200,7 +204,7 @@ impl Usage {
             .send()
             .await
             .map_err(|error| UsageError::of("GetItem", &error))?;
-        Ok(output.item.as_ref().map(recorded))
+        Ok(output.item.map(recorded))
     }
 
     /// One entry, whichever part of the period it is in.
@@ -241,27 +245,27 @@ pub fn fold(kinds: impl IntoIterator<Item = Kind>) -> Sum {
 }
 
 /// Reads an entry's row: every attribute but the table's key and the hash is a field, so that an added one shows.
-fn recorded(row: &Item) -> Recorded {
-    let own = ["org_period", "sk", "hash"];
-    let fields = row
-        .iter()
-        .filter(|(name, _)| !own.contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), field(value)));
-    let word = |name: &str| text(row, name).unwrap_or_default().to_owned();
+fn recorded(mut row: Item) -> Recorded {
+    let mut own = |name: &str| match row.remove(name) {
+        Some(AttributeValue::S(text)) => text,
+        Some(_) | None => String::new(),
+    };
+    let (partition, key, hash) = (own("org_period"), own("sk"), own("hash"));
     Recorded {
-        partition: word("org_period"),
-        key: word("sk"),
-        hash: word("hash"),
-        entry: Entry::new(fields),
+        partition,
+        key,
+        hash,
+        entry: Entry::new(row.into_iter().map(|(name, value)| (name, field(value)))),
     }
 }
 
-fn field(value: &AttributeValue) -> Field {
-    let number = || value.as_n().map(|digits| Field::Number(digits.clone()));
-    let text = value.as_s().map(|text| Field::Text(text.clone()));
-    // No entry has a field of another type, so such a one's hash does not fit.
-    text.or_else(|_| number())
-        .unwrap_or_else(|_| Field::text("field of a type that no entry has"))
+fn field(value: AttributeValue) -> Field {
+    match value {
+        AttributeValue::S(text) => Field::Text(text),
+        AttributeValue::N(digits) => Field::Number(digits),
+        // No entry has a field of another type, so such a one's hash does not fit.
+        AttributeValue::Bool(_) | _ => Field::text("field of a type that no entry has"),
+    }
 }
 
 fn sum_of(row: &Item) -> Sum {

@@ -2,3 +2,4 @@
 
 mod superseded;
 mod token_cap;
+mod tokens;

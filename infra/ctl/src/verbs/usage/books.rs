@@ -18,6 +18,9 @@ const KEYS_MAX: usize = 100;
 /// How often keys that the store did not get to are asked for again.
 const UNPROCESSED_ROUNDS_MAX: usize = 10;
 
+/// What is read of a step.
+const STEP: [&str; 4] = ["subject", "step", "state", "body"];
+
 /// The zone in which a month begins first on earth is 14 hours ahead of UTC.
 const FIRST_ON_EARTH_MS: u64 = 14 * 3_600_000;
 
@@ -117,8 +120,17 @@ pub(super) fn ticket_of(org: &OrgId, label: &str) -> Option<TicketRef> {
     })
 }
 
-/// The rows of these keys, in no order; a hundred a call.
-pub(super) async fn rows(world: &World, table: &str, keys: &[Item]) -> Result<Vec<Item>, Failure> {
+/// These attributes of the rows of these keys, in no order; a hundred a call.
+pub(super) async fn rows(
+    world: &World,
+    table: &str,
+    keys: &[Item],
+    attributes: &[&str],
+) -> Result<Vec<Item>, Failure> {
+    // Any name may be one of the store's own words.
+    let names: Vec<String> = (0..attributes.len()).map(|at| format!("#a{at}")).collect();
+    let named = attributes.iter().map(|attribute| (*attribute).to_owned());
+    let named = names.iter().cloned().zip(named);
     let mut found = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(KEYS_MAX) {
         let mut keys = chunk.to_vec();
@@ -129,6 +141,8 @@ pub(super) async fn rows(world: &World, table: &str, keys: &[Item]) -> Result<Ve
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
                 .consistent_read(true)
+                .projection_expression(names.join(", "))
+                .set_expression_attribute_names(Some(named.clone().collect()))
                 .build()
                 .map_err(|error| Failure::Row(error.to_string()))?;
             let mut output = world
@@ -171,7 +185,7 @@ pub(super) async fn bodies(
     };
     let keys: Vec<Item> = steps.iter().map(key).collect();
     let mut found = BTreeMap::new();
-    for row in rows(world, &world.table("LEDGER_TABLE")?, &keys).await? {
+    for row in rows(world, &world.table("LEDGER_TABLE")?, &keys, &STEP).await? {
         let text = |name: &str| row.get(name)?.as_s().ok().cloned();
         let sealed = text("state").as_deref() == Some("sealed");
         if let (true, Some(subject), Some(step)) = (sealed, text("subject"), text("step")) {

@@ -18,8 +18,8 @@ use crate::failure::Failure;
 /// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
 pub(super) const BATCHES_A_READ: i32 = 4;
 
-/// Leaves that are compared at once. Reason: 24 bytes each, so 0.4 MB, whatever the period has.
-const LEAVES_AT_ONCE: u64 = 16_384;
+/// Leaves that are compared at once. Reason: 24 bytes each, so 1.6 MB, whatever the period has.
+const LEAVES_AT_ONCE: u64 = 65_536;
 
 /// What was found, where nothing differs.
 #[derive(Debug, Default)]

@@ -13,6 +13,9 @@ use super::super::books::{Books, bodies, rows, ticket_of};
 use super::audit::differs;
 use crate::failure::Failure;
 
+/// Rows of one read of the ledger. Reason: what is asked for is what is in memory.
+const ROWS_A_SCAN: i32 = 1000;
+
 /// Each entry's flag is on the ledger and names it.
 pub(super) async fn of_entries(books: &Books<'_>, entries: &[Recorded]) -> Result<(), Failure> {
     let mut steps = Vec::with_capacity(entries.len());
@@ -73,6 +76,7 @@ pub(super) async fn search(books: &Books<'_>, period: &Period) -> Result<u64, Fa
             .expression_attribute_values(":subject", AttributeValue::S(format!("ticket#{}#", books.org)))
             .projection_expression("subject, body")
             .consistent_read(true)
+            .limit(ROWS_A_SCAN)
             .set_exclusive_start_key(start)
             .send()
             .await
@@ -111,7 +115,8 @@ async fn have_entries(books: &Books<'_>, flags: &[(String, Flag)]) -> Result<(),
         })
         .collect();
     let mut hashes = BTreeMap::new();
-    for row in rows(books.world, &books.world.table("USAGE_TABLE")?, &keys).await? {
+    let table = books.world.table("USAGE_TABLE")?;
+    for row in rows(books.world, &table, &keys, &["org_period", "sk", "hash"]).await? {
         let word = |name: &str| row.get(name)?.as_s().ok().cloned();
         hashes.insert((word("org_period"), word("sk")), word("hash"));
     }
