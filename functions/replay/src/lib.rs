@@ -11,7 +11,7 @@
 //! - **Dead letters**, moved back at a bounded rate. A message that nobody can work on is never among them.
 //!
 //! Work that a sweep has sent again is left alone for a while, and for longer the longer it is stuck: a backlog gets a
-//! few more messages, not one more every sweep.
+//! few more messages, not one more every sweep. What went out so often that no stage can be meant to claim it is parked.
 //! A trigger is work like any other: it is claimed, its summary is sealed, and the same trigger again is answered from the
 //! record. One whose invocation died is found by the next sweep, which does what was asked.
 
@@ -168,6 +168,7 @@ fn tell(sweep: &Sweep<'_>, trigger: &Trigger, now_ms: Millis) {
         claims = summary.claims,
         waiting = summary.waiting,
         resumed = summary.resumed,
+        parked = summary.parked,
         redriven = summary.redriven.len(),
         more = summary.more,
         "swept"

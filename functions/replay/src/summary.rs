@@ -27,6 +27,9 @@ pub struct Summary {
     pub waiting: u64,
     /// Parked work that was let go again: its messages.
     pub resumed: u64,
+    /// Work whose message went out as often as is allowed and that nobody claimed: it waits for a person now.
+    #[serde(default)]
+    pub parked: u64,
     /// Dead letters, by stage; empty queues are not listed.
     pub redriven: Vec<Redriven>,
     /// Something is left: time was up, or a queue did not take it. The next sweep goes on.
@@ -45,6 +48,7 @@ impl Summary {
             claims: 0,
             waiting: 0,
             resumed: 0,
+            parked: 0,
             redriven: Vec::new(),
             more: false,
             reason: None,

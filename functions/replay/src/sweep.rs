@@ -8,7 +8,7 @@ use ratchet_domain::park::Reason;
 use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::Millis;
 use ratchet_guard::intake::Waiting;
-use ratchet_guard::{Ledger, Outbox, Record, StageError, Unfinished};
+use ratchet_guard::{Ledger, Nudge, Outbox, Record, StageError, Unfinished};
 
 use crate::trigger::{Kind, STAGE, Trigger};
 use crate::{Replay, Summary};
@@ -185,7 +185,12 @@ impl<'r> Sweep<'r> {
     }
 
     /// The write before the send: a crash between the two is healed by a later sweep.
-    async fn let_go(&self, kind: Unfinished, record: &Record, now_ms: Millis) -> Result<bool, StageError> {
+    async fn let_go(
+        &mut self,
+        kind: Unfinished,
+        record: &Record,
+        now_ms: Millis,
+    ) -> Result<bool, StageError> {
         let since_ms = match kind {
             Unfinished::Review => return self.ledger.resume(record).await,
             Unfinished::Claimed => record.claimed_at,
@@ -193,9 +198,16 @@ impl<'r> Sweep<'r> {
                 record.resume_at.unwrap_or(record.claimed_at)
             }
         };
-        self.ledger
-            .nudge(record, self.replay.next_ms(now_ms, since_ms))
-            .await
+        let next_ms = self.replay.next_ms(now_ms, since_ms);
+        match self.ledger.nudge(record, next_ms).await? {
+            Nudge::Send => Ok(true),
+            Nudge::Leave => Ok(false),
+            Nudge::Parked => {
+                tracing::warn!(stage = STAGE, key = %record.key, "nobody claims it, it waits for a person");
+                self.summary.parked += 1;
+                Ok(false)
+            }
+        }
     }
 
     /// Puts the messages; answers how many rows they were for. A queue that does not take them is no failure of the

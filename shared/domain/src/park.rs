@@ -70,6 +70,8 @@ reasons! {
     Shadow = "shadow", Decision;
     /// Every attempt ended without a result: an outage that outlasted them, or work that always fails.
     AttemptsExhausted = "attempts_exhausted", Retry;
+    /// Its message went out again as often as is allowed and nobody claimed it: its stage ends before it claims, or does not run.
+    NeverClaimed = "never_claimed", MendThenRetry;
     /// The provider answered with its own failure, or nothing that could be read as an answer.
     ProviderUnavailable = "provider_unavailable", Retry;
     /// The request never left: no connection, no name, no route.

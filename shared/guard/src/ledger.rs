@@ -28,6 +28,7 @@ pub use companion::Companion;
 pub use park::Park;
 pub use read::Page;
 pub use record::Recorded;
+pub use resend::Nudge;
 pub use seal::Joint;
 
 use crate::clock::{AttemptIds, Clock, Millis};

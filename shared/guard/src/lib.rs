@@ -18,7 +18,7 @@ pub mod work;
 
 pub use error::{Disposition, StageError};
 pub use ledger::{
-    Acted, Claim, Companion, Decision, Joint, Ledger, OnRecord, Park, Parked, Recorded, Sealed,
+    Acted, Claim, Companion, Decision, Joint, Ledger, Nudge, OnRecord, Park, Parked, Recorded, Sealed,
 };
 pub use outcome::{Finding, Outcome, Why};
 pub use pass::{Outbox, pass};

@@ -20,6 +20,7 @@
 //! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms; `claimed_at` is absent for the first claim |
 //! | `unfinished`, `due_at` | S, N | key of the sparse index, only while somebody should look |
 //! | `resend_at`, `resent_of` | N, S | ms; no sweep sends the message before, while the fence and due time are these |
+//! | `resends` | N | how often sweeps have sent it while they are these |
 //!
 //! **Lifetime**: for ever. **Index** `unfinished`: partition `unfinished` = [`Unfinished`] and a shard, as `claimed#3`,
 //! sort `due_at`; it holds what is not finished, so reading it costs what is stuck.
@@ -116,6 +117,8 @@ pub struct Record {
     pub due_at: Option<Millis>,
     /// A sweep has sent the message since the row was last written by a stage; none need send it before, ms.
     pub resend_at: Option<Millis>,
+    /// How often sweeps have sent the message since then.
+    pub resends: u64,
 }
 
 impl Record {
@@ -126,6 +129,7 @@ impl Record {
         let fence = count("fence").unwrap_or(0);
         let first_claimed_at = count("first_claimed_at").unwrap_or(0);
         let sent_for = resent_of(fence, count("due_at").unwrap_or(0));
+        let is_noted = get_text(item, "resent_of") == Some(&sent_for);
         Some(Self {
             key: WorkKey::new(word("subject")?, word("step")?),
             state: State::from_word(get_text(item, "state")?)?,
@@ -148,7 +152,8 @@ impl Record {
             claimed_at: count("claimed_at").unwrap_or(first_claimed_at),
             settled_at: count("settled_at"),
             due_at: count("due_at"),
-            resend_at: count("resend_at").filter(|_| get_text(item, "resent_of") == Some(&sent_for)),
+            resend_at: count("resend_at").filter(|_| is_noted),
+            resends: count("resends").filter(|_| is_noted).unwrap_or(0),
         })
     }
 

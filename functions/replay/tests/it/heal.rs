@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use ratchet_domain::stage::Stage;
-use ratchet_guard::State;
+use ratchet_guard::{State, Work, WorkKey};
 use serde_json::json;
 
+use local::demo::sandbox_settings;
 use local::stand::{MINUTE_MS, Stand};
 
 #[tokio::test]
@@ -116,6 +117,29 @@ async fn backlog_gets_a_few_messages_more_and_not_one_every_sweep() -> Result<()
     );
     world.drain().await?;
     assert_eq!(world.effects("acme", 5101).await?, [1, 1, 1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn work_of_a_paused_org_or_stage_is_sent_when_it_goes_on_and_not_before() -> Result<()> {
+    let world = Stand::new().await?;
+    let key = WorkKey::new("ticket#acme#zendesk#1", "pr#acme/shop");
+    world
+        .claimed(&Work::new(key, "c").driven_by("open-pr", "m"))
+        .await?;
+    world.clock.advance(60 * MINUTE_MS);
+    for paused in [json!({ "paused": true }), json!({ "paused_stages": ["open-pr"] })] {
+        let mut document = sandbox_settings("acme", &["acme/shop".to_owned()]);
+        document["controls"] = paused;
+        world.put("acme", &document).await?;
+        world.clock.advance(5 * MINUTE_MS);
+        assert_eq!(world.tick().await?.claims, 0, "{}", document["controls"]);
+        assert!(world.queued(Stage::OpenPr).is_empty());
+    }
+    world.put_settings("acme", json!({})).await?;
+    world.clock.advance(5 * MINUTE_MS);
+    assert_eq!(world.tick().await?.claims, 1);
+    assert_eq!(world.queued(Stage::OpenPr), ["m"]);
     Ok(())
 }
 

@@ -4,5 +4,6 @@
 mod cost;
 mod dead;
 mod heal;
+mod never;
 mod parked;
 mod triggers;

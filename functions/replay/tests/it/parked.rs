@@ -6,7 +6,7 @@ use ratchet_domain::stage::Stage;
 use ratchet_guard::{Ledger, Park, State, Unfinished, Work, WorkKey};
 use serde_json::{Value, json};
 
-use local::stand::{MINUTE_MS, Stand};
+use local::stand::{MINUTE_MS, Stand, tick_at};
 
 const MESSAGE: &str = r#"{"v":1,"kind":"extract","ticket":{"org":"acme","provider":"zendesk","number":"9"}}"#;
 
@@ -75,6 +75,23 @@ async fn alarm_lets_go_what_a_retry_mends_and_an_operator_also_what_somebody_has
     both.extend(by_alarm);
     both.sort();
     assert_eq!(sent(&world), both);
+    Ok(())
+}
+
+#[tokio::test]
+async fn hourly_tick_lets_go_for_a_day_what_a_retry_mends_and_then_leaves_it_to_a_person() -> Result<()> {
+    let world = Stand::new().await?;
+    for message in ["older than a day", "younger"] {
+        let key = WorkKey::new(format!("ticket#acme#zendesk#{message}"), "pr#acme/shop");
+        let work = Work::new(key, "content").driven_by("open-pr", message);
+        let park = Park::for_a_person("attempts_exhausted", "");
+        world.parked(&work, park).await?;
+        world.clock.advance(13 * 60 * MINUTE_MS);
+    }
+    let mut tick = tick_at(world.clock_ms());
+    tick["schedule"] = json!("resume");
+    assert_eq!(world.replay(tick).await?.resumed, 1);
+    assert_eq!(sent(&world), ["younger"]);
     Ok(())
 }
 

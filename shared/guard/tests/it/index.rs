@@ -146,7 +146,7 @@ async fn kinds(world: &World, due_until: u64) -> Vec<Unfinished> {
     kinds
 }
 
-async fn unfinished(world: &World, kind: Unfinished, due_until: u64) -> Vec<Record> {
+pub(crate) async fn unfinished(world: &World, kind: Unfinished, due_until: u64) -> Vec<Record> {
     let mut all = Vec::new();
     for shard in Ledger::shards() {
         let mut start = None;

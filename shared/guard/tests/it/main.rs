@@ -11,6 +11,7 @@ mod index;
 mod intake;
 mod joint;
 mod mix;
+mod nudge;
 mod operate;
 mod park;
 mod provider;

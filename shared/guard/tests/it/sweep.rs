@@ -1,7 +1,7 @@
 //! What a sweep does to a row: one message a period, and none for a row that has gone on.
 
 use ratchet_guard::clock::Clock;
-use ratchet_guard::{Park, Record, State, WorkKey};
+use ratchet_guard::{Nudge, Park, Record, State, WorkKey};
 
 use crate::world::{NOW, World, key, work};
 
@@ -24,7 +24,7 @@ async fn due(world: &World, at_ms: u64) -> Record {
 
 async fn nudge(world: &World, record: &Record) -> bool {
     let next_ms = world.clock.now_ms() + PERIOD_MS;
-    world.ledger().nudge(record, next_ms).await.unwrap()
+    world.ledger().nudge(record, next_ms).await.unwrap() == Nudge::Send
 }
 
 #[tokio::test]
