@@ -1,7 +1,7 @@
 //! One billed bug to one child a repository. The children guard themselves, so this stage has no claim of its own:
 //! it passes on from the record that billed.
 
-use ratchet_domain::decision::{Decision, Gate};
+use ratchet_domain::decision::Decision;
 use ratchet_domain::message::{Body, BugInRepo, Envelope};
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
@@ -65,7 +65,7 @@ impl QueueStage for FanOut {
         )
         .await?;
         let decision: Decision = decided.result()?;
-        if decision.gate != Gate::Billed {
+        if !decision.gate.goes_on() {
             return Err(StageError::Poison {
                 code: "not_billed",
                 detail: format!(

@@ -7,7 +7,7 @@ mod text;
 mod tracker;
 
 use ratchet_domain::bug::{Bug, Extraction};
-use ratchet_domain::decision::{Decision as Gated, Gate};
+use ratchet_domain::decision::Decision as Gated;
 use ratchet_domain::message::{Body, BugAt, Envelope};
 use ratchet_domain::patch::PullRequest;
 use ratchet_domain::stage::Stage;
@@ -52,7 +52,8 @@ impl Notify {
             .await?
             .result()?;
         let extracted = needed(ledger, &key_of(&at.ticket, step::extract(&at.content))).await?;
-        let (Extraction::Bug(bug), Gate::Billed) = (answer_of::<Extraction>(&extracted)?.answer, gated.gate)
+        let (Extraction::Bug(bug), true) =
+            (answer_of::<Extraction>(&extracted)?.answer, gated.gate.goes_on())
         else {
             return Err(StageError::Poison {
                 code: "not_billed",

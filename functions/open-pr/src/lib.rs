@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use ratchet_domain::bug::{Bug, Extraction, Location, Mapping, PinnedTree};
-use ratchet_domain::decision::{Decision as Gated, Gate};
+use ratchet_domain::decision::Decision as Gated;
 use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope, PullMerged};
 use ratchet_domain::patch::{Patch, PullRequest};
 use ratchet_domain::stage::Stage;
@@ -81,10 +81,10 @@ impl OpenPr {
         let mapped = needed(ledger, &key_of(&at.ticket, step::map(&at.content))).await?;
         let mapping = answer_of::<Mapping>(&mapped)?.answer;
         let tree = mapping.trees.iter().find(|tree| tree.repo == at.repo).cloned();
-        let (Extraction::Bug(bug), Some(tree), Gate::Billed, true) = (
+        let (Extraction::Bug(bug), Some(tree), true, true) = (
             answer_of::<Extraction>(&extracted)?.answer,
             tree,
-            gated.gate,
+            gated.gate.goes_on(),
             gated.repos.contains(&at.repo),
         ) else {
             return Err(StageError::Poison {

@@ -112,7 +112,8 @@ impl OpenPr {
                 envelope(Body::PublishRca(found.at.clone())),
             ));
         }
-        if let Some(asked_at_ms) = missed(&invocation.ledger, found).await? {
+        let is_charged = !found.billed_as.is_empty();
+        if is_charged && let Some(asked_at_ms) = missed(&invocation.ledger, found).await? {
             let claim = CreditAsked {
                 ticket: found.at.ticket.clone(),
                 source: Source::Merge,

@@ -7,7 +7,7 @@ mod comment;
 mod question;
 
 use ratchet_domain::bug::{Bug, Extraction, Mapping};
-use ratchet_domain::decision::{Decision as Gated, Gate};
+use ratchet_domain::decision::Decision as Gated;
 use ratchet_domain::message::{Body, BugAt, Envelope};
 use ratchet_domain::patch::{PullRequest, RootCause};
 use ratchet_domain::settings::RcaPublish;
@@ -62,7 +62,8 @@ impl PublishRca {
             .result()?;
         let extracted = needed(ledger, &key_of(&at.ticket, step::extract(&at.content))).await?;
         let mapped = needed(ledger, &key_of(&at.ticket, step::map(&at.content))).await?;
-        let (Extraction::Bug(bug), Gate::Billed) = (answer_of::<Extraction>(&extracted)?.answer, gated.gate)
+        let (Extraction::Bug(bug), true) =
+            (answer_of::<Extraction>(&extracted)?.answer, gated.gate.goes_on())
         else {
             return Err(StageError::Poison {
                 code: "not_billed",

@@ -21,6 +21,7 @@ impl Qualify {
         let ledger = &invocation.ledger;
         let billed = ledger.sealed(&key_of(&claim.ticket, step::BILL)).await?;
         let flag: Option<Flag> = billed.map(|billed| billed.result()).transpose()?;
+        let flag = flag.filter(Flag::is_charge);
         let id = claim.id();
         let work = Work::new(key_of(&claim.ticket, step::credit_claim(&id)), id)
             .driven_by(Stage::Qualify.as_str(), &invocation.message);

@@ -20,6 +20,15 @@ pub(crate) fn decide(bug: &Bug, mapping: &Mapping, thresholds: Thresholds) -> De
     }
 }
 
+/// What passes on a person's word alone goes on, and nothing is charged for it.
+pub(crate) fn without_charge(decision: Decision) -> Decision {
+    let gate = match decision.gate {
+        Gate::Billed => Gate::Approved,
+        other @ (Gate::BilledBefore | Gate::Capped | Gate::Held | Gate::Approved) => other,
+    };
+    Decision { gate, ..decision }
+}
+
 /// One sentence with the scores, for the person who decides.
 pub(crate) fn reason(decision: &Decision) -> String {
     format!(

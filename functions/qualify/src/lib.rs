@@ -11,6 +11,7 @@ mod credit;
 mod gate;
 mod meter;
 
+use ratchet_domain::bill::Flag;
 use ratchet_domain::bug::{Bug, Extraction, Mapping};
 use ratchet_domain::decision::{Decision as Gated, Gate};
 use ratchet_domain::message::{Body, BugAt, Envelope};
@@ -18,7 +19,9 @@ use ratchet_domain::period::Period;
 use ratchet_domain::settings::Settings;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
-use ratchet_guard::{Acted, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, pass};
+use ratchet_guard::{
+    Acted, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, pass,
+};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::deployment::Deployment;
@@ -48,6 +51,17 @@ struct Asked {
     bug: Answered<Bug>,
     mapping: Answered<Mapping>,
     work: Work,
+}
+
+impl Asked {
+    /// What the gate says, from what is on record and the org's settings.
+    fn decision(&self) -> Gated {
+        let decided = gate::decide(&self.bug.answer, &self.mapping.answer, self.settings.thresholds);
+        if self.mapping.is_vouched_for() && !self.settings.billing.approved_by_person {
+            return gate::without_charge(decided);
+        }
+        decided
+    }
 }
 
 /// What a transaction came to.
@@ -118,6 +132,18 @@ impl Qualify {
         })
     }
 
+    /// Lets a bug through on a person's word: its flag is raised without a charge, so that nothing later charges it.
+    async fn approve(&self, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
+        let now_ms = acted.claim().first_claimed_at();
+        let flag = Flag::without_charge(at.content.clone(), now_ms);
+        let key = key_of(&at.ticket, step::BILL);
+        let raised = Companion::sealed_step(acted.claim().ledger(), &key, at.content.as_str(), &flag)?;
+        match acted.seal_with(vec![raised]).await? {
+            Joint::OnRecord(sealed) => Ok(sealed),
+            Joint::Refused { acted, .. } => billed_before(*acted).await,
+        }
+    }
+
     /// Charges in the period of the claim; a bug that waited at its cap is charged in the period that lets it through.
     async fn charge(&self, asked: &Asked, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
         let zone = &asked.settings.billing.time_zone;
@@ -170,14 +196,7 @@ impl Qualify {
         };
         match Refusal::of(companion) {
             Refusal::Cap => Ok(Charged::Full(back)),
-            Refusal::BilledBefore => {
-                let before = back.map(|gated| Gated {
-                    gate: Gate::BilledBefore,
-                    entry: None,
-                    ..gated
-                });
-                Ok(Charged::Before(before.seal().await?))
-            }
+            Refusal::BilledBefore => Ok(Charged::Before(billed_before(*back).await?)),
             Refusal::EntryTaken => Err(StageError::Conflict {
                 key: back.claim().key().clone(),
             }),
@@ -202,7 +221,7 @@ impl Qualify {
     async fn pass(&self, invocation: &Invocation, at: &BugAt, sealed: &Sealed) -> Result<(), StageError> {
         let gated: Gated = sealed.result()?;
         let next = match gated.gate {
-            Gate::Billed => {
+            Gate::Billed | Gate::Approved => {
                 let next = Envelope::new(invocation.trace.clone(), Body::FanOut(at.clone())).to_json();
                 vec![(Stage::FanOut.as_str(), next)]
             }
@@ -240,19 +259,27 @@ impl QueueStage for Qualify {
             Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
             Decision::Parked(_) => return Ok(()),
         };
-        let acted = claim.decide(gate::decide(
-            &asked.bug.answer,
-            &asked.mapping.answer,
-            asked.settings.thresholds,
-        ));
-        if acted.receipt().gate == Gate::Held {
-            let reason = gate::reason(acted.receipt());
-            park(acted, Park::for_a_person("below_threshold", reason)).await?;
-            return Ok(());
-        }
-        let sealed = self.charge(&asked, at, acted).await?;
+        let acted = claim.decide(asked.decision());
+        let sealed = match acted.receipt().gate {
+            Gate::Held => {
+                let reason = gate::reason(acted.receipt());
+                park(acted, Park::for_a_person("below_threshold", reason)).await?;
+                return Ok(());
+            }
+            Gate::Approved => self.approve(at, acted).await?,
+            Gate::Billed | Gate::BilledBefore | Gate::Capped => self.charge(&asked, at, acted).await?,
+        };
         self.pass(invocation, at, &sealed).await
     }
+}
+
+async fn billed_before(acted: Acted<Gated>) -> Result<Sealed, StageError> {
+    let before = acted.map(|gated| Gated {
+        gate: Gate::BilledBefore,
+        entry: None,
+        ..gated
+    });
+    before.seal().await
 }
 
 async fn park(acted: Acted<Gated>, park: Park) -> Result<Parked, StageError> {

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use ratchet_domain::ids::OrgId;
+use ratchet_domain::settings::Settings;
 use ratchet_guard::clock::{AttemptIds, Clock, Millis};
 use ratchet_guard::store::Item;
 use ratchet_runtime::deployment::Deployment;
@@ -69,6 +70,19 @@ impl SettingsTable {
     /// [`Failure::Aws`]; [`Failure::Row`] for a row without a document.
     pub async fn read(&self, org: &OrgId) -> Result<Option<OnRecord>, Failure> {
         self.read_row(org.as_str()).await
+    }
+
+    /// The org's settings, as the functions read them.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] where nobody put any; [`Failure::Row`] for a document that does not validate; [`Failure::Aws`].
+    pub async fn valid(&self, org: &OrgId) -> Result<Settings, Failure> {
+        let on_record = self.read(org).await?;
+        let on_record =
+            on_record.ok_or_else(|| Failure::NotFound(format!("org has no settings org=`{org}`")))?;
+        let document = serde_json::from_str(&on_record.document).unwrap_or_default();
+        Settings::parse(&document)
+            .map_err(|_| Failure::Row(format!("settings on record are not valid org=`{org}`")))
     }
 
     /// The same for any row: the deployment's own controls stand beside the orgs.

@@ -68,19 +68,40 @@ pub fn credit_key(bug: &BugId) -> String {
     format!("{ENTRY}{bug}#credit")
 }
 
-/// The result of the step `bill`: the billable flag of a bug.
+/// The result of the step `bill`: the billable flag of a bug. A bug that a person let through below a threshold has one
+/// without a charge, so that no later words of its customer are charged either.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {
-    /// The usage table's partition that has the charge.
+    /// The usage table's partition that has the charge; empty without one.
     pub org_period: String,
-    /// The charge's sort key there.
+    /// The charge's sort key there; empty without one.
     pub entry: String,
-    /// The charge's own hash.
+    /// The charge's own hash; empty without one.
     pub hash: String,
-    /// When it was billed, in ms.
+    /// When it was billed or let through, in ms.
     pub billed_at: u64,
     /// The customer content that qualified.
     pub content: ContentHash,
+}
+
+impl Flag {
+    /// The flag of a bug that goes on without a charge.
+    #[must_use]
+    pub fn without_charge(content: ContentHash, at_ms: u64) -> Self {
+        Self {
+            org_period: String::new(),
+            entry: String::new(),
+            hash: String::new(),
+            billed_at: at_ms,
+            content,
+        }
+    }
+
+    /// There is a charge.
+    #[must_use]
+    pub fn is_charge(&self) -> bool {
+        !self.entry.is_empty()
+    }
 }
 
 /// A field's value.

@@ -35,6 +35,8 @@ pub enum Gate {
     Capped,
     /// A score is below its threshold: a person decides.
     Held,
+    /// A person let it through below a threshold, and the org is charged for no such bug: it gets what a billed bug gets.
+    Approved,
 }
 
 impl Gate {
@@ -46,6 +48,16 @@ impl Gate {
             Self::BilledBefore => "billed_before",
             Self::Capped => "capped",
             Self::Held => "below_threshold",
+            Self::Approved => "approved",
+        }
+    }
+
+    /// The bug gets its pull requests, its root cause and its messages.
+    #[must_use]
+    pub fn goes_on(self) -> bool {
+        match self {
+            Self::Billed | Self::Approved => true,
+            Self::BilledBefore | Self::Capped | Self::Held => false,
         }
     }
 }

@@ -87,6 +87,9 @@ pub struct Billing {
     /// Partitions that a period's charges are spread over, less one: 0 keeps them in one, which takes about 50 charges
     /// a second. See [`Billing::spread`].
     pub more_partitions: u64,
+    /// Whether a bug below a threshold that a person approves is charged as one at it. Unless said it is not: a bill
+    /// follows the scores on record, and an approval is no score.
+    pub approved_by_person: bool,
 }
 
 /// A trial: until it ends, a period charges no more than its own limit, and its charges say so.

@@ -26,7 +26,8 @@ pub fn qualify(content: &ContentHash) -> String {
     format!("qualify#{}", content.short())
 }
 
-/// The billable flag of the bug: written once by the charge's transaction, whatever contents qualify later.
+/// The billable flag of the bug: written once by the charge's transaction, or by a person's approval without a charge,
+/// whatever contents qualify later.
 /// Lifetime: for ever. Value: [`crate::bill::Flag`].
 pub const BILL: &str = "bill";
 

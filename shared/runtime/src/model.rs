@@ -19,6 +19,10 @@ use crate::tokens::{Spent, TokenMeter};
 /// Why asking twice is accepted; for the reader of a stage.
 pub const ASKING_TWICE: &str = "asking a model twice costs tokens; only the sealed answer is used";
 
+/// The prompt of answers that a person gave by approving a bug below a threshold. No model's record has it: a stage writes
+/// its own prompt's name there, never a model's word.
+pub const VOUCHED: &str = "review/approve/1";
+
 /// Most characters of a raw answer that is kept for a person. Reason: the row's size.
 const RAW_CHARS_MAX: usize = 20_000;
 
@@ -69,6 +73,14 @@ pub struct Answered<T> {
     pub prompt: String,
     /// What it cost.
     pub spent: Spent,
+}
+
+impl<T> Answered<T> {
+    /// A person approved it below a threshold.
+    #[must_use]
+    pub fn is_vouched_for(&self) -> bool {
+        self.prompt == VOUCHED
+    }
 }
 
 /// What a model step came to.

@@ -93,11 +93,12 @@ fn decided(row: &mut Row, ticket: &TicketRef, record: &Record) -> Result<()> {
         Gate::Held => "held".to_owned(),
         Gate::Capped => "capped".to_owned(),
         Gate::BilledBefore => "billed".to_owned(),
+        Gate::Approved => "approved".to_owned(),
     };
-    if decision.gate != Gate::Billed {
+    if !decision.gate.goes_on() {
         return Ok(());
     }
-    row.charged = true;
+    row.charged = decision.gate == Gate::Billed;
     let steps = decision
         .repos
         .iter()

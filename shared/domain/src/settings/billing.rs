@@ -12,6 +12,7 @@ pub(super) fn billing(reader: &mut Reader<'_>) -> Option<Billing> {
         "token_cap",
         "partitions",
         "trial",
+        "approved_by_person",
     ]);
     let mapped_bug_cap = reader.count("mapped_bug_cap");
     let included = reader.count("included").unwrap_or_default();
@@ -32,6 +33,7 @@ pub(super) fn billing(reader: &mut Reader<'_>) -> Option<Billing> {
     };
     let zone = time_zone.clone().unwrap_or_default();
     let trial = reader.object("trial", |reader| trial(reader, &zone));
+    let approved_by_person = reader.flag("approved_by_person");
     Some(Billing {
         mapped_bug_cap,
         included,
@@ -39,6 +41,7 @@ pub(super) fn billing(reader: &mut Reader<'_>) -> Option<Billing> {
         token_cap,
         trial,
         more_partitions: partitions?.saturating_sub(1),
+        approved_by_person: approved_by_person?,
     })
 }
 

@@ -62,13 +62,13 @@ impl Usage {
         }
         let flag: Option<Flag> = sealed(&life, step::BILL).and_then(|record| record.result().ok());
         let mut explained = Explained {
-            billed: flag.is_some(),
+            billed: flag.as_ref().is_some_and(Flag::is_charge),
             why: Vec::new(),
             entry: None,
             proved: None,
         };
         let why = &mut explained.why;
-        let Some(flag) = flag else {
+        let Some(flag) = flag.filter(Flag::is_charge) else {
             not_billed(why, &life);
             return Ok(Some(explained));
         };
@@ -228,6 +228,9 @@ fn gated(record: &Record, decision: &Decision) -> String {
             "both scores pass and the period's cap is reached: it waits, and is looked at again at {}",
             record.resume_at.map_or_else(|| "-".to_owned(), instant)
         ),
+        Gate::Approved => {
+            "a person let it through below a threshold, and the org is charged for no such bug".to_owned()
+        }
         Gate::BilledBefore | Gate::Billed => {
             "the gate let it through and the ledger has no flag; do not bill it before somebody has looked"
                 .to_owned()

@@ -10,7 +10,7 @@ use ratchet_domain::settings::Problem;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::{Ledger, Record, State, Work};
-use ratchet_runtime::model::{Answered, Asked};
+use ratchet_runtime::model::{Answered, Asked, VOUCHED};
 use ratchet_runtime::stage::key_of;
 use ratchet_runtime::tokens::Spent;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::verbs::ticket::facts::answer;
 
 /// Name and version of what a person answers, where a model's answer has its prompt's.
-const PROMPT: &str = "review/1";
+const EDITED: &str = "review/1";
 
 /// Most characters of a corrected text, as of a model's.
 const TEXT_CHARS_MAX: usize = 2_000;
@@ -33,6 +33,8 @@ pub(super) struct Correction {
     /// Where the bug is, if a person vouches for that too.
     mapping: Option<Mapping>,
     by: String,
+    /// How the records are told from a model's: [`EDITED`] or [`VOUCHED`].
+    prompt: &'static str,
 }
 
 /// The ticket of a subject.
@@ -159,13 +161,20 @@ impl Correction {
         }
         let words =
             serde_json::to_string(&(&bug, &mapping)).map_err(|error| Failure::Row(error.to_string()))?;
+        let prompt = if mapping.is_some() { VOUCHED } else { EDITED };
         Ok(Self {
+            prompt,
             content: ContentHash::of(&["review", &record.content, &words]),
             ticket,
             bug,
             mapping,
             by: by.to_owned(),
         })
+    }
+
+    /// Whose bug it is.
+    pub(super) fn org(&self) -> &OrgId {
+        &self.ticket.org
     }
 
     /// The bug as it will be.
@@ -201,7 +210,7 @@ impl Correction {
         Asked::Answered(Answered {
             answer,
             model: format!("person:{}", self.by),
-            prompt: PROMPT.to_owned(),
+            prompt: self.prompt.to_owned(),
             spent: Spent::default(),
         })
     }

@@ -41,8 +41,8 @@ Examples:
   ctl --stack ratchet review approve 'ticket#acme#zendesk#5158' 'qualify#1f2e3d4c5b6a' --by ada --yes
   ctl --stack ratchet review reject 'ticket#acme#zendesk#5158' 'pr#acme/shop' --by ada --note 'mended by hand' --yes
 
-approve is for below_threshold (a person vouches for the bug and its best location: it is billed and gets what a billed bug
-gets) and for awaiting_publication (the comment is posted). reject closes any parked row for good; nothing is deleted.")]
+approve is for below_threshold (a person vouches for the bug and its best location: it gets what a billed bug gets, and is
+billed only where the org's settings say billing.approved_by_person) and for awaiting_publication (the comment is posted). reject closes any parked row for good; nothing is deleted.")]
 pub struct Plain {
     /// Which.
     #[command(flatten)]
@@ -145,6 +145,7 @@ pub async fn edit(app: &mut App<'_>, args: &Edit) -> Result<Report, Failure> {
         &record,
         &args.word,
         Deed::Correct(Box::new(correction)),
+        1,
     )
     .await
 }
@@ -157,12 +158,14 @@ pub async fn edit(app: &mut App<'_>, args: &Edit) -> Result<Report, Failure> {
 pub async fn approve(app: &mut App<'_>, args: &Plain) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let record = args.which.waiting(&world).await?;
-    let deed = match reason_of(&record) {
+    let (deed, charge_max) = match reason_of(&record) {
         Some(Reason::BelowThreshold) => {
             let life = world.ledger()?.life(&args.which.subject).await?;
-            Deed::Correct(Box::new(Correction::vouched(&life, &record, &args.word.by)?))
+            let correction = Correction::vouched(&life, &record, &args.word.by)?;
+            let charge_max = u64::from(charges_approved(&world, &correction).await?);
+            (Deed::Correct(Box::new(correction)), charge_max)
         }
-        Some(Reason::AwaitingPublication) => Deed::Again,
+        Some(Reason::AwaitingPublication) => (Deed::Again, 0),
         _ => {
             return Err(unfit(
                 "approve",
@@ -171,7 +174,14 @@ pub async fn approve(app: &mut App<'_>, args: &Plain) -> Result<Report, Failure>
             ));
         }
     };
-    decide(&world, "approve", &record, &args.word, deed).await
+    decide(&world, "approve", &record, &args.word, deed, charge_max).await
+}
+
+/// Whether the org is charged for what a person approves.
+async fn charges_approved(world: &World, correction: &Correction) -> Result<bool, Failure> {
+    let org = correction.org();
+    let settings = world.settings()?.valid(org).await?;
+    Ok(settings.billing.approved_by_person)
 }
 
 /// `ctl review reject`.
@@ -181,7 +191,7 @@ pub async fn approve(app: &mut App<'_>, args: &Plain) -> Result<Report, Failure>
 pub async fn reject(app: &mut App<'_>, args: &Plain) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let record = args.which.waiting(&world).await?;
-    decide(&world, "reject", &record, &args.word, Deed::Close).await
+    decide(&world, "reject", &record, &args.word, Deed::Close, 0).await
 }
 
 /// `ctl review retry`.
@@ -202,7 +212,7 @@ pub async fn retry(app: &mut App<'_>, args: &Retry) -> Result<Report, Failure> {
             record.key
         )));
     }
-    decide(&world, "retry", &record, &args.word, Deed::Again).await
+    decide(&world, "retry", &record, &args.word, Deed::Again, 0).await
 }
 
 fn unfit(verb: &str, record: &Record, fits: &str) -> Failure {
@@ -220,9 +230,9 @@ async fn decide(
     record: &Record,
     word: &Word,
     deed: Deed,
+    charge_max: u64,
 ) -> Result<Report, Failure> {
     let does = says(record, &deed);
-    let charge_max = u64::from(matches!(deed, Deed::Correct(_)));
     let mut decided = Decided {
         verb: verb.to_owned(),
         by: word.by.clone(),
@@ -238,12 +248,17 @@ async fn decide(
         carry_out(world, record, &deed).await?;
     }
     let by = &decided.by;
+    let bill = match (&deed, charge_max) {
+        (Deed::Correct(_), 0) => "\nit is not billed: billing.approved_by_person is not set",
+        (Deed::Correct(_), _) => "\nit may be billed as one mapped bug",
+        (Deed::Again | Deed::Close, _) => "",
+    };
     let text = match (word.yes, stood_before) {
-        (false, _) => format!("would {verb}: {does}\nnothing is done; say --yes to do it"),
-        (true, false) => format!("{verb} by {}: {does}", plain(by)),
+        (false, _) => format!("would {verb}: {does}{bill}\nnothing is done; say --yes to do it"),
+        (true, false) => format!("{verb} by {}: {does}{bill}", plain(by)),
         (true, true) => {
             format!(
-                "decided before by {} at {}: {does}",
+                "decided before by {} at {}: {does}{bill}",
                 plain(by),
                 time(Some(decided.at_ms))
             )
@@ -325,7 +340,7 @@ async fn send(world: &World, stage: &str, message: String) -> Result<(), Failure
 fn says(record: &Record, deed: &Deed) -> String {
     match deed {
         Deed::Correct(correction) => format!(
-            "`{}` goes on as a person has it, severity {}, score {}; it may be billed as one mapped bug; {} is closed",
+            "`{}` goes on as a person has it, severity {}, score {}; {} is closed",
             plain(&correction.bug().title),
             correction.bug().severity.as_str(),
             correction.bug().ai_confidence,

@@ -1,6 +1,8 @@
 //! `ctl review show SUBJECT STEP`.
 
+use ratchet_domain::bill::Flag;
 use ratchet_domain::park::Reason;
+use ratchet_domain::step;
 use ratchet_guard::{Record, State};
 use serde_json::{Value, json};
 
@@ -44,7 +46,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     };
     let billed = life
         .iter()
-        .any(|row| row.key.step() == ratchet_domain::step::BILL);
+        .any(|row| row.key.step() == step::BILL && row.result::<Flag>().is_ok_and(|flag| flag.is_charge()));
     let decisions: Vec<Value> = life
         .iter()
         .filter(|row| kind(row.key.step()) == "review")

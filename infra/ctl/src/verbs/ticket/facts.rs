@@ -1,5 +1,6 @@
 //! What a step's result says without a customer's or a model's words: scores, places, links and counts.
 
+use ratchet_domain::bill::Flag;
 use ratchet_domain::bug::{Extraction, Mapping};
 use ratchet_domain::decision::Decision;
 use ratchet_domain::patch::{Patch, PullRequest};
@@ -34,10 +35,18 @@ pub fn of(record: &Record) -> Option<Facts> {
         "extract" => extraction(&answer(record)?),
         "map" => mapping(&answer(record)?),
         "qualify" => decision(&record.result().ok()?),
-        step::BILL => Some(Facts {
-            json: record.result().ok()?,
-            line: "billed".to_owned(),
-        }),
+        step::BILL => {
+            let is_waived = record.result::<Flag>().is_ok_and(|flag| !flag.is_charge());
+            let line = if is_waived {
+                "approved, not billed"
+            } else {
+                "billed"
+            };
+            Some(Facts {
+                json: record.result().ok()?,
+                line: line.to_owned(),
+            })
+        }
         "patch" => patch(&answer(record)?),
         "pr" => pull(&record.result().ok()?),
         _ => None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ratchet_domain::bug::Extraction;
-use ratchet_domain::decision::{Decision, Gate};
+use ratchet_domain::decision::Decision;
 use ratchet_domain::ids::RepoName;
 use ratchet_domain::settings::Settings;
 use ratchet_domain::stage::Stage;
@@ -219,7 +219,7 @@ impl Rows<'_> {
             }
             "qualify" => {
                 let decision = record.result::<Decision>().ok();
-                if let Some(billed) = decision.filter(|decision| decision.gate == Gate::Billed) {
+                if let Some(billed) = decision.filter(|decision| decision.gate.goes_on()) {
                     self.missing_after_bill(&billed.repos, tellings, found);
                 }
             }

@@ -1,5 +1,6 @@
 //! `ctl ticket show ORG PROVIDER ID`.
 
+use ratchet_domain::bill::Flag;
 use ratchet_domain::bug::Extraction;
 use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
 use ratchet_domain::settings::Settings;
@@ -129,11 +130,10 @@ fn outcome(life: &[Record]) -> &'static str {
         answer::<Extraction>(record)
             .is_some_and(|answered| matches!(answered.answer, Extraction::NotABug { .. }))
     };
-    if life
-        .iter()
-        .any(|record| record.key.step() == step::BILL && record.state == State::Sealed)
-    {
-        "billed"
+    let mut bill = life.iter().filter(|record| record.key.step() == step::BILL);
+    if let Some(flag) = bill.find(|record| record.state == State::Sealed) {
+        let is_waived = flag.result::<Flag>().is_ok_and(|flag| !flag.is_charge());
+        if is_waived { "approved" } else { "billed" }
     } else if parked("capped") {
         "capped"
     } else if life

@@ -56,6 +56,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let ledger = world.ledger()?;
     let flag = ledger.sealed(&key_of(&claim.ticket, step::BILL)).await?;
     let flag: Option<Flag> = flag.map(|flag| flag.result()).transpose()?;
+    let flag = flag.filter(Flag::is_charge);
     let credited = ledger
         .sealed(&key_of(&claim.ticket, step::CREDIT))
         .await?
