@@ -185,7 +185,8 @@ pub(crate) fn millis(text: &str) -> Option<Millis> {
     u64::try_from(at.timestamp_millis()).ok()
 }
 
-fn printed(at_ms: Millis) -> String {
+/// A time in ms as RFC 3339.
+pub(crate) fn printed(at_ms: Millis) -> String {
     let at = i64::try_from(at_ms)
         .ok()
         .and_then(DateTime::<Utc>::from_timestamp_millis);

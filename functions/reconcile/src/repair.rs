@@ -2,6 +2,7 @@
 
 use ratchet_domain::ids::{ContentHash, OrgId, Provider, RepoName, TicketNumber, TicketRef, digest_of};
 use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope, TicketTouched};
+use ratchet_domain::settings::Tracker;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::intake::{Admission, Event};
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::Reconcile;
 use crate::ask::WINDOW_MS_MAX;
 use crate::plan::{Item, Repair};
-use crate::survey::effects::at_provider;
+use crate::survey::effects::{JIRA, at_provider};
 use crate::survey::unread;
 
 impl Reconcile {
@@ -100,8 +101,12 @@ impl Reconcile {
         Ok(true)
     }
 
-    /// Deletes every message that carries our marker but the first. One that is gone already is deleted.
+    /// Deletes all that carries our marker but the first: messages in Slack, issues in Jira. One that is gone already is
+    /// deleted.
     async fn delete_ours(&self, ledger: &Ledger, item: &Item) -> Result<bool, StageError> {
+        if item.step == step::tracker(JIRA) {
+            return self.delete_issues(ledger, item).await;
+        }
         let (Some(channel), Ok(org)) = (item.step.strip_prefix("slack#"), OrgId::parse(item.org.as_str()))
         else {
             return Ok(false);
@@ -124,6 +129,33 @@ impl Reconcile {
     }
 }
 
+impl Reconcile {
+    async fn delete_issues(&self, ledger: &Ledger, item: &Item) -> Result<bool, StageError> {
+        let Ok(org) = OrgId::parse(item.org.as_str()) else {
+            return Ok(false);
+        };
+        let connection = self.connector.org(&org, ledger).await?;
+        let Some(Tracker::Jira {
+            api_url,
+            email,
+            api_token,
+            ..
+        }) = &connection.settings().tracker
+        else {
+            return Ok(false);
+        };
+        let jira = connection.jira(api_url, email, api_token).await?;
+        for url in item.at.split(',').skip(1) {
+            let key = url.rsplit('/').next().unwrap_or(url);
+            match jira.client().delete_issue(key).await {
+                Err(ProviderError::NotFound { .. }) => {}
+                deleted => deleted.map_err(unread)?,
+            }
+        }
+        Ok(true)
+    }
+}
+
 /// The message that drives a step, so that a replay can send it.
 fn message_of(ticket: &TicketRef, item: &Item) -> Option<(Stage, String)> {
     let content: ContentHash = serde_json::from_value(Value::from(item.at.as_str())).ok()?;
@@ -139,7 +171,7 @@ fn message_of(ticket: &TicketRef, item: &Item) -> Option<(Stage, String)> {
         })
     } else if item.step == step::RCA_COMMENT {
         Body::PublishRca(at)
-    } else if item.step.starts_with("slack#") {
+    } else if item.step.starts_with("slack#") || item.step.starts_with("tracker#") {
         Body::Notify(at)
     } else {
         return None;

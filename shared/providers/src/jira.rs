@@ -113,6 +113,14 @@ impl<'a> Jira<'a> {
     /// # Errors
     /// As any read.
     pub async fn find_issue(&self, project: &str, effect: &str) -> Result<Option<Issue>, ProviderError> {
+        Ok(self.find_issues(project, effect).await?.into_iter().next())
+    }
+
+    /// All issues of this effect that the search index knows, the lowest id first; 50 at most.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn find_issues(&self, project: &str, effect: &str) -> Result<Vec<Issue>, ProviderError> {
         let jql = format!(
             "project = {} AND labels = {} ORDER BY created ASC",
             quoted(project),
@@ -122,11 +130,31 @@ impl<'a> Jira<'a> {
         let found: Found = self
             .read(call("search issues"), &["search", "jql"], to_json(&body))
             .await?;
-        let first = found
-            .issues
-            .into_iter()
-            .min_by_key(|issue| (issue.id.len(), issue.id.clone()));
-        Ok(first.map(|issue| self.issue(issue)))
+        let mut issues = found.issues;
+        issues.sort_by(|one, two| (one.id.len(), &one.id).cmp(&(two.id.len(), &two.id)));
+        Ok(issues.into_iter().map(|issue| self.issue(issue)).collect())
+    }
+
+    /// Deletes an issue, by its id or its key; one that has sub-tasks is refused.
+    /// Source: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-delete>.
+    ///
+    /// # Errors
+    /// As any write; [`ProviderError::NotFound`] where it is gone already.
+    pub async fn delete_issue(&self, id_or_key: &str) -> Result<(), ProviderError> {
+        let call = call("delete issue");
+        let url = endpoint(
+            call,
+            self.site_url,
+            &["rest", "api", "3", "issue", id_or_key],
+            &[],
+        )?;
+        let draft = Draft::new(call, Method::DELETE, &url).basic(self.email, self.api_token);
+        let reply = self.wire.send(draft).await?;
+        if reply.status == 204 {
+            Ok(())
+        } else {
+            Err(reply.failure(String::new()))
+        }
     }
 
     /// Puts a link on an issue, or updates the one with that address. Harmless to repeat.

@@ -4,21 +4,37 @@ use std::collections::BTreeSet;
 
 use ratchet_domain::ids::{OrgId, Provider, RepoName, TicketRef};
 use ratchet_domain::patch::PullRequest;
+use ratchet_domain::settings::Tracker;
 use ratchet_domain::step;
 use ratchet_guard::clock::Millis;
 use ratchet_guard::{Record, StageError, State, WorkKey};
+use ratchet_providers::tracker::Issue;
 use ratchet_runtime::connect::{Connection, Desk};
 use serde_json::{Value, json};
 
 use super::usage::Entry;
 use super::{Survey, unread};
+use crate::ask::printed;
 use crate::plan::{Item, Kind, Repair};
+
+/// The trackers whose issues are looked up, as their steps name them.
+pub(crate) const JIRA: &str = "jira";
+const GITHUB: &str = "github";
 
 /// One effect at its provider, in the shape of its step's result.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) result: Value,
+}
+
+impl Found {
+    fn of_issue(issue: Issue) -> Self {
+        Self {
+            id: issue.url.clone(),
+            result: json!(issue),
+        }
+    }
 }
 
 impl Survey<'_> {
@@ -118,6 +134,12 @@ fn expected(entry: &Entry, connection: &Connection) -> Vec<String> {
     if let Some(slack) = &connection.settings().slack {
         steps.push(step::slack(&slack.channel));
     }
+    match &connection.settings().tracker {
+        Some(Tracker::Jira { .. }) => steps.push(step::tracker(JIRA)),
+        Some(Tracker::Github { .. }) => steps.push(step::tracker(GITHUB)),
+        // Linear keeps our id for ever: it has one, whatever the ledger says.
+        Some(Tracker::Linear { .. }) | None => {}
+    }
     steps
 }
 
@@ -179,5 +201,39 @@ pub(crate) async fn at_provider(
         });
         return Ok(Some(found.collect()));
     }
+    if let Some(kind) = name.strip_prefix("tracker#") {
+        let issues = issues(kind, effect.as_str(), since_ms, connection).await?;
+        return Ok(issues.map(|issues| issues.into_iter().map(Found::of_issue).collect()));
+    }
     Ok(None)
+}
+
+/// The issues that carry the effect's marker, the lowest id first; nothing for a tracker that the org has no more, or that
+/// is not looked up.
+async fn issues(
+    kind: &str,
+    effect: &str,
+    since_ms: Millis,
+    connection: &Connection,
+) -> Result<Option<Vec<Issue>>, StageError> {
+    match &connection.settings().tracker {
+        Some(Tracker::Jira {
+            api_url,
+            email,
+            api_token,
+            project,
+            ..
+        }) if kind == JIRA => {
+            let jira = connection.jira(api_url, email, api_token).await?;
+            let found = jira.client().find_issues(project, effect).await;
+            found.map(Some).map_err(unread)
+        }
+        Some(Tracker::Github { repo }) if kind == GITHUB => {
+            let github = connection.github().await?;
+            let since = printed(github.since_ms(since_ms));
+            let found = github.client().find_issue(repo, effect, &since).await;
+            Ok(Some(found.map_err(unread)?.into_iter().collect()))
+        }
+        Some(_) | None => Ok(None),
+    }
 }

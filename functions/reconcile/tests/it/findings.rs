@@ -147,6 +147,36 @@ async fn effect_that_is_sealed_and_not_out_is_left_to_a_person() -> Result<()> {
 }
 
 #[tokio::test]
+async fn entry_whose_flag_is_gone_is_left_to_a_person() -> Result<()> {
+    let world = World::new().await?;
+    world.done(5101).await?;
+    world.lose("ticket#acme#zendesk#5101", "bill").await?;
+    let plan = world.plan("a").await?;
+    let item = plan.items.first().context("it is found")?;
+    assert_eq!(
+        (item.kind, item.repair),
+        (Kind::EntryWithoutFlag, Repair::Look),
+        "{plan:?}"
+    );
+    assert_eq!(plan.items.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn late_receipt_of_another_org_is_in_no_plan_of_this_one() -> Result<()> {
+    let world = World::new().await?;
+    let key = [
+        ("subject", "ticket#other#zendesk#1"),
+        ("step", "rca-comment#receipt#1"),
+    ];
+    let update = "SET #state = :receipt, fence = :one, external_id = :id, due_at = :one, unfinished = :part";
+    let values = json!({ ":receipt": "receipt", ":one": 1, ":id": "4711", ":part": "receipt#3" });
+    world.set("LedgerTable", key, update, values).await?;
+    assert_eq!(kinds(&world.plan("a").await?), []);
+    Ok(())
+}
+
+#[tokio::test]
 async fn late_receipt_is_found() -> Result<()> {
     let world = World::new().await?;
     let key = [

@@ -11,4 +11,6 @@
 mod asks;
 mod findings;
 mod healing;
+mod jira;
+mod trackers;
 mod world;

@@ -21,20 +21,26 @@ use ratchet_runtime::serve::Function;
 use reconcile::Plan;
 use serde_json::{Value, json};
 
+use crate::jira::{self, JiraSite};
+
 /// A window that has everything that a test does.
 pub(crate) const SINCE: &str = "2026-11-20T08:00:00Z";
 /// A key that signs for the app; made for tests.
 const APP_KEY: &str = include_str!("../../../../shared/providers/src/github/tests/app_key.pem");
 
-/// The sandbox, and Intercom's search of conversations, of which the sandbox has none: what it lists, two a page.
+/// The sandbox, and what the sandbox has none of: Jira, and Intercom's search of conversations, which lists two a page.
 struct Providers {
     sandbox: Sandbox,
     conversations: Arc<Mutex<Vec<(u64, u64)>>>,
+    jira: JiraSite,
 }
 
 #[async_trait]
 impl Transport for Providers {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        if request.uri().host() == Some(jira::HOST) {
+            return Ok(self.jira.answer(&request));
+        }
         if request.uri().host() != Some("api.intercom.io") {
             return self.sandbox.send(request).await;
         }
@@ -61,6 +67,8 @@ impl Transport for Providers {
 pub(crate) struct World {
     /// Intercom's conversations: id, and second of the last change.
     pub(crate) conversations: Arc<Mutex<Vec<(u64, u64)>>>,
+    /// Jira's issues.
+    pub(crate) jira: JiraSite,
     stand: Stand,
 }
 
@@ -80,6 +88,7 @@ impl World {
         stand.cloud.secrets.extend(more);
         Ok(Self {
             conversations: Arc::default(),
+            jira: JiraSite::default(),
             stand,
         })
     }
@@ -110,6 +119,7 @@ impl World {
         let providers = Providers {
             sandbox: self.sandbox.clone(),
             conversations: Arc::clone(&self.conversations),
+            jira: self.jira.clone(),
         };
         self.deployment_over(name, Arc::new(providers))
     }

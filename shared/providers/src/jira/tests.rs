@@ -114,3 +114,25 @@ async fn every_answer_of_jira_has_its_meaning() {
         assert_eq!(error.retry_after_ms().is_some(), matches!(status, 429 | 503));
     }
 }
+
+#[tokio::test]
+async fn issues_of_an_effect_come_lowest_id_first_and_one_is_deleted_by_its_key() {
+    let canned = Canned::new(&[
+        (
+            200,
+            r#"{"issues":[{"id":"10002","key":"ENG-3"},{"id":"9999","key":"ENG-1"}],"isLast":true}"#,
+        ),
+        (204, ""),
+        (404, r#"{"errorMessages":["gone"]}"#),
+    ]);
+    let found = jira!(canned).find_issues("ENG", "a").await.unwrap();
+    let keys: Vec<&str> = found.iter().map(|issue| issue.key.as_str()).collect();
+    assert_eq!(keys, ["ENG-1", "ENG-3"]);
+    jira!(canned).delete_issue("ENG-3").await.unwrap();
+    let gone = jira!(canned).delete_issue("ENG-3").await.unwrap_err();
+    assert!(matches!(gone, ProviderError::NotFound { .. }), "{gone:?}");
+    assert_eq!(
+        canned.lines()[1],
+        "DELETE https://acme.atlassian.net/rest/api/3/issue/ENG-3"
+    );
+}
