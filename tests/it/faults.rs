@@ -30,9 +30,14 @@ fn every_single_fault_in_a_ticket_s_life_breaks_no_promise() {
     let tally = check_sound("faults:once:1").unwrap();
     assert!(tally.points >= 90, "{} points", tally.points);
     assert_eq!(tally.singles, 6 * tally.points);
-    for kind in ["crash-before", "crash-after", "late"] {
-        let fired = tally.counters.0.get(&format!("fault {kind}"));
-        assert!(fired.is_some_and(|times| *times > 0), "{kind} never fired");
+    for what in [
+        "fault crash-before",
+        "fault crash-after",
+        "fault late",
+        "reconcile compared",
+    ] {
+        let times = tally.counters.0.get(what);
+        assert!(times.is_some_and(|times| *times > 0), "{what} never happened");
     }
 }
 

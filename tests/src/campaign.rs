@@ -290,8 +290,8 @@ impl Tally {
     }
 }
 
-/// Each fault fired, each branch of the guard was taken, each probe's answer was seen, people and sweeps took part.
-const MUST_HAPPEN: [&str; 36] = [
+/// Each fault fired, each branch of the guard was taken, each probe's answer was seen, people, sweeps and comparisons took part.
+const MUST_HAPPEN: [&str; 37] = [
     "fault crash-before",
     "fault crash-after",
     "fault refused",
@@ -327,5 +327,6 @@ const MUST_HAPPEN: [&str; 36] = [
     "webhook 503 error",
     "sweep sent events again",
     "sweep sent claims again",
+    "reconcile compared",
     "zombie",
 ];

@@ -52,6 +52,8 @@ pub(crate) struct Host {
     pub(crate) acted: bool,
     /// How many sweeps have run since anything else happened.
     pub(crate) sweeps: u32,
+    /// How often the ledger was compared with the providers.
+    pub(crate) compared: u32,
     /// What stood when the first life was over: how many effects, and every settled row's state, body and id outside.
     pub(crate) then: Option<(usize, Shadow)>,
 }

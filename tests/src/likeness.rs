@@ -182,6 +182,7 @@ fn host(world: &World) -> Value {
         host.acted,
         host.stage,
         host.sweeps,
+        host.compared,
         host.then.as_ref().map(|(effects, _)| effects),
         host.raced,
         (world.script.pattern == Pattern::Twice || world.script.pattern == Pattern::Again)

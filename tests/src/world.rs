@@ -61,6 +61,8 @@ pub(crate) struct World {
     deployments: BTreeMap<String, Deployment>,
     /// The operator's sweep, on a way of its own that meets no fault.
     pub(crate) replay: replay::Replay,
+    /// The comparison with the providers, on a way of its own that meets no fault.
+    pub(crate) reconcile: reconcile::Reconcile,
     pub(crate) start: Node,
     /// Queue names by stage, and their dead letters.
     pub(crate) queues: BTreeMap<Stage, String>,
@@ -126,9 +128,13 @@ impl World {
             mark: points.save(),
         };
         let plain = hub.aws.link();
-        let swept = cloud.deployment("replay", &plain, transport, shown, Arc::new(Ids(points)))?;
+        let ids = Arc::new(Ids(points));
+        let swept = cloud.deployment("replay", &plain, transport, Arc::clone(&shown), ids.clone())?;
+        let calm = Arc::new(hub.sandbox.clone());
+        let compared = cloud.deployment("reconcile", &plain, calm, shown, ids)?;
         Ok(Self {
             replay: replay::Replay::new(&swept)?,
+            reconcile: reconcile::Reconcile::new(&compared)?,
             hub,
             script,
             cloud,

@@ -10,10 +10,16 @@ use serde_json::{Value, json};
 
 use crate::engine::Violation;
 use crate::host::Delivery;
-use crate::invariants::DUPLICATE_IS_SAME;
+use crate::invariants::{DUPLICATE_IS_SAME, LOG_EQUALS_LEDGER};
 use crate::script::Pattern;
 use crate::shadow::number;
-use crate::world::World;
+use crate::world::{START_MS, World};
+
+/// Of how many lives with nothing to look at one is compared all the same, by the number of its calls.
+const COMPARED_ONE_IN: u32 = 16;
+
+/// Comparisons of one life: a repair may bring work back that ends in the need of another.
+const COMPARISONS_MAX: u32 = 3;
 
 /// Sweeps in a row that may find the same work before it counts as stuck.
 const SWEEPS_MAX: u32 = 8;
@@ -23,7 +29,7 @@ impl World {
     /// for; false when there is nothing left to wait for.
     pub(super) fn idle(&self) -> Result<bool> {
         let Some(due) = self.first_due_ms() else {
-            return self.once_more();
+            return Ok(self.compare()? || self.once_more()?);
         };
         let turn = {
             let mut inner = self.hub.lock();
@@ -44,10 +50,9 @@ impl World {
             .into_iter()
             .flat_map(|table| self.hub.scan(table));
         let due = rows.filter_map(|row| {
-            let kind = row.get("unfinished")?.get("S")?.as_str()?.to_owned();
-            let is_for_a_person = ["review", "receipt"].iter().any(|word| kind.contains(word));
+            row.get("unfinished")?;
             let due_ms = number(&row, "due_at")?.max(number(&row, "resend_at").unwrap_or(0));
-            (!is_for_a_person).then_some(due_ms)
+            (!is_for_a_person(&row)).then_some(due_ms)
         });
         let dead = self.left().into_keys().any(|name| name.contains("Dlq"));
         due.chain(dead.then(|| self.hub.now_ms())).min()
@@ -56,11 +61,7 @@ impl World {
     /// The production function, as its schedule calls it; past every fault.
     fn sweep(&self) -> Result<()> {
         let now_ms = self.hub.now_ms();
-        let at = i64::try_from(now_ms)
-            .ok()
-            .and_then(chrono::DateTime::from_timestamp_millis);
-        let at = at.context("the clock stands at no time")?.to_rfc3339();
-        let event = json!({ "source": "schedule", "schedule": "sweep", "time": at });
+        let event = json!({ "source": "schedule", "schedule": "sweep", "time": printed(now_ms)? });
         let deadline_ms = now_ms + self.timeout_ms("replay");
         let summary = self.runtime.block_on(self.replay.call(event, deadline_ms));
         let summary = summary.map_err(|error| anyhow::anyhow!("sweep failed: {error}"))?;
@@ -84,6 +85,57 @@ impl World {
         }
         self.line_up();
         Ok(())
+    }
+
+    /// The production function's plan of repairs, and its apply, as an operator asks for them once nothing is due: where a
+    /// row waits for somebody to look (a late receipt, or parked work), and in one life of a few where none does and all
+    /// must agree. False when there is nothing that it mends.
+    fn compare(&self) -> Result<bool> {
+        let (turn, point) = {
+            let inner = self.hub.lock();
+            (inner.at.host.compared + 1, inner.at.point)
+        };
+        let waits = self.hub.scan("LedgerTable").iter().any(is_for_a_person);
+        let is_asked = waits || point.is_multiple_of(COMPARED_ONE_IN);
+        if turn > COMPARISONS_MAX || !is_asked {
+            return Ok(false);
+        }
+        self.hub.lock().at.host.compared = turn;
+        let effects = self.hub.sandbox.effects().len();
+        let plan = self.reconciled(&format!("plan {turn}"), None)?;
+        let is_mended = plan
+            .items
+            .iter()
+            .any(|item| item.repair != reconcile::Repair::Look);
+        self.hub.hit("reconcile compared");
+        let agrees = plan.items.is_empty() && plan.unread.is_empty();
+        if !waits && !agrees {
+            let (invariant, detail) = (LOG_EQUALS_LEDGER, format!("reconcile: {plan:?}"));
+            self.hub.violated(vec![Violation { invariant, detail }]);
+            return Ok(false);
+        }
+        if is_mended {
+            let applied = self.reconciled(&format!("apply {turn}"), Some(&plan.plan_hash))?;
+            self.hub.hit("reconcile mended something");
+            self.hub.note(|| format!("     reconcile: {applied:?}"));
+        }
+        anyhow::ensure!(
+            self.hub.sandbox.effects().len() == effects,
+            "a comparison has made an effect"
+        );
+        self.line_up();
+        Ok(is_mended)
+    }
+
+    fn reconciled(&self, id: &str, apply: Option<&str>) -> Result<reconcile::Plan> {
+        let now_ms = self.hub.now_ms();
+        let (since, until) = (printed(START_MS)?, printed(now_ms)?);
+        let event = json!({
+            "source": "operator", "id": id, "org": "acme", "since": since, "until": until, "apply": apply,
+        });
+        let deadline_ms = now_ms + self.timeout_ms("reconcile");
+        let plan = self.runtime.block_on(self.reconcile.call(event, deadline_ms));
+        plan.map_err(|error| anyhow::anyhow!("comparison failed: {error}"))
     }
 
     /// Every webhook and every message once more, where the pattern says so.
@@ -147,4 +199,17 @@ impl World {
                 .collect()
         })
     }
+}
+
+/// The row stands in the index until somebody looks at it.
+fn is_for_a_person(row: &Value) -> bool {
+    let kind = row.pointer("/unfinished/S").and_then(Value::as_str);
+    kind.is_some_and(|kind| ["review", "receipt"].iter().any(|word| kind.starts_with(word)))
+}
+
+fn printed(at_ms: Millis) -> Result<String> {
+    let at = i64::try_from(at_ms)
+        .ok()
+        .and_then(chrono::DateTime::from_timestamp_millis);
+    Ok(at.context("the clock stands at no time")?.to_rfc3339())
 }
