@@ -9,7 +9,7 @@ use ratchet_domain::settings::Problem;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Answer;
-use crate::verbs::{control, effects, forget, org, replay, review, ticket, usage};
+use crate::verbs::{control, effects, forget, org, reconcile, replay, review, ticket, usage};
 
 /// Where the deployment is found, and how a command ends.
 const AFTER_HELP: &str = "\
@@ -20,10 +20,12 @@ Examples:
   ctl --stack ratchet usage show --org acme --period 2026-11 --json
   ctl --stack ratchet review list --org acme
   ctl --stack ratchet replay plan --org acme --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z
+  ctl --stack ratchet reconcile plan --org acme
 
 Where the deployment is:
   --stack NAME takes tables and queues from the outputs of that CloudFormation stack. Without it they are environment
-  variables: EVENTS_TABLE LEDGER_TABLE USAGE_TABLE SETTINGS_TABLE; a command needs only those that it reads.
+  variables: EVENTS_TABLE LEDGER_TABLE USAGE_TABLE SETTINGS_TABLE, <STAGE>_QUEUE_URL, RECONCILE_FUNCTION_ARN; a command
+  needs only those that it uses.
   Region, credentials and endpoints are the AWS SDK's own: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, ..
 
 Output:
@@ -61,6 +63,9 @@ pub enum Noun {
     /// What would be done again, and doing it.
     #[command(subcommand)]
     Replay(replay::Verb),
+    /// What the ledger and the outside world do not agree on, and mending it.
+    #[command(subcommand)]
+    Reconcile(reconcile::Verb),
     /// What waits for a person, and deciding it.
     #[command(subcommand)]
     Review(review::Verb),

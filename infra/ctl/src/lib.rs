@@ -49,6 +49,7 @@ async fn dispatch(app: &mut App<'_>, noun: &Noun) -> Result<Report, Failure> {
     match noun {
         Noun::Org(verb) => verbs::org::run(app, verb).await,
         Noun::Replay(verb) => verbs::replay::run(app, verb).await,
+        Noun::Reconcile(verb) => verbs::reconcile::run(app, verb).await,
         Noun::Review(verb) => verbs::review::run(app, verb).await,
         Noun::Ticket(verb) => verbs::ticket::run(app, verb).await,
         Noun::Pause(args) => verbs::control::run(app, args, true).await,

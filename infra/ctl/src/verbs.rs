@@ -6,6 +6,7 @@ pub mod control;
 pub mod effects;
 pub mod forget;
 pub mod org;
+pub mod reconcile;
 pub mod replay;
 pub mod review;
 pub mod ticket;

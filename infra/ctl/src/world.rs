@@ -2,13 +2,17 @@
 
 use std::io::{self, Write};
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use ratchet_domain::stage::Stage;
 use ratchet_guard::Ledger;
 use ratchet_guard::timing::Timing;
 use ratchet_runtime::config::{Env, Reader};
-use ratchet_runtime::deployment::{Deployment, of_operator};
+use ratchet_runtime::deployment::{Deployment, endpoint, of_operator};
 use ratchet_runtime::queues::Queues;
+use ratchet_runtime::signed::{Invoked, Signed};
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::settings::SettingsTable;
@@ -54,7 +58,16 @@ impl Worlds for Named {
             let outputs = stack::variables(&client, stack).await?;
             deployment.env = deployment.env.and(outputs);
         }
-        Ok(World { deployment })
+        let at = endpoint(&deployment.env, "LAMBDA");
+        let lambda = Signed::new(&config, &deployment.transport, "lambda", at);
+        let functions = Arc::new(Deployed {
+            lambda,
+            deployment: deployment.clone(),
+        });
+        Ok(World {
+            deployment,
+            functions,
+        })
     }
 
     fn tell(&self, progress: &str) {
@@ -64,11 +77,64 @@ impl Worlds for Named {
     }
 }
 
+/// The deployment's functions, to be asked something.
+#[async_trait]
+pub trait Functions: Send + Sync {
+    /// Invokes a function by its name or ARN, and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Failure::Aws`] when nobody can tell whether it ran.
+    async fn invoke(&self, function: &str, event: &Value) -> Result<Invoked, Failure>;
+}
+
+/// The functions behind Lambda's `Invoke`, called with the operator's own rights.
+struct Deployed {
+    lambda: Signed,
+    deployment: Deployment,
+}
+
+#[async_trait]
+impl Functions for Deployed {
+    async fn invoke(&self, function: &str, event: &Value) -> Result<Invoked, Failure> {
+        // The ARN's region and account are the stack's, which the region and the credentials name already.
+        let name = function.rsplit(':').next().unwrap_or(function);
+        let now_ms = self.deployment.clock.now_ms();
+        let answer = self.lambda.invoke(name, event, now_ms).await;
+        answer.map_err(|error| Failure::Aws {
+            operation: "Invoke",
+            code: name.to_owned(),
+            detail: error.to_string(),
+        })
+    }
+}
+
+/// No function can be invoked: tables and queues are all that there is.
+struct NoFunctions;
+
+#[async_trait]
+impl Functions for NoFunctions {
+    async fn invoke(&self, function: &str, _: &Value) -> Result<Invoked, Failure> {
+        Err(Failure::NotFound(format!(
+            "there is no such function function=`{function}`"
+        )))
+    }
+}
+
 /// An open deployment.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct World {
     /// Its clients, clock and environment.
     pub deployment: Deployment,
+    /// Its functions.
+    pub functions: Arc<dyn Functions>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World")
+            .field("deployment", &self.deployment)
+            .finish_non_exhaustive()
+    }
 }
 
 #[async_trait]
@@ -79,6 +145,15 @@ impl Worlds for World {
 }
 
 impl World {
+    /// A deployment none of whose functions can be invoked.
+    #[must_use]
+    pub fn without_functions(deployment: Deployment) -> Self {
+        Self {
+            deployment,
+            functions: Arc::new(NoFunctions),
+        }
+    }
+
     /// The name of the table in that variable.
     ///
     /// # Errors

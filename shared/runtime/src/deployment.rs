@@ -178,7 +178,8 @@ fn of_lambda(env: &Env) -> SdkConfig {
 }
 
 /// Where a service is, if the SDK's standard variables say so: `AWS_ENDPOINT_URL_SQS` before `AWS_ENDPOINT_URL`.
-fn endpoint(env: &Env, service: &str) -> Option<String> {
+#[must_use]
+pub fn endpoint(env: &Env, service: &str) -> Option<String> {
     let own = env.get(&format!("AWS_ENDPOINT_URL_{service}"));
     own.or_else(|| env.get("AWS_ENDPOINT_URL")).map(str::to_owned)
 }

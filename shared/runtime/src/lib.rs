@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod queues;
 pub mod secrets;
 pub mod serve;
+pub mod signed;
 pub mod stage;
 pub mod telemetry;
 pub mod tokens;

@@ -1,7 +1,5 @@
 //! Where secrets come from: settings hold references only.
 
-mod signed;
-
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +11,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::config::Env;
-use signed::{CallError, Signed};
+use crate::signed::{CallError, Signed};
 
 /// A secret that could not be had; names the reference, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

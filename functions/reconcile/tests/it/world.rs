@@ -197,7 +197,7 @@ impl World {
             .template
             .functions
             .get(stage)
-            .and_then(|function| function.queue.clone())
+            .and_then(|function| function.queue())
         else {
             bail!("stage `{stage}` has no queue");
         };

@@ -81,7 +81,7 @@ impl Bench {
             secrets: Arc::new(EnvSecrets),
         };
         Ok(Self {
-            world: World { deployment },
+            world: World::without_functions(deployment),
             clock,
             store,
         })

@@ -18,12 +18,48 @@ fn the_command_line_is_sound_and_every_verb_shows_examples() {
     for word in ["Exit codes:", "Examples:", "--stack", "--json", "SETTINGS_TABLE"] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for noun in cli.get_subcommands_mut() {
-        for verb in noun.get_subcommands_mut() {
-            let help = verb.render_long_help().to_string();
+    let nouns = cli.get_subcommands_mut();
+    for noun in nouns.filter(|noun| noun.get_name() != "help") {
+        let verbs: Vec<String> = noun
+            .get_subcommands_mut()
+            .map(|verb| verb.render_long_help().to_string())
+            .collect();
+        let own = noun.render_long_help().to_string();
+        for help in if verbs.is_empty() { vec![own] } else { verbs } {
             assert!(help.contains("Examples:\n  ctl "), "{help}");
         }
     }
+}
+
+#[test]
+fn every_command_of_the_runbook_is_one_of_these() {
+    let runbook = include_str!("../../../RUNBOOK.md");
+    let named = [
+        ("\"$STACK\"", "ratchet"),
+        ("OWNER/REPO", "acme/shop"),
+        ("PERIOD", "2026-11"),
+        ("SUBJECT", "ticket#acme#zendesk#5158"),
+        ("TICKET", "5158"),
+        ("STAGE", "open-pr"),
+        ("STEP", "pr#acme/shop"),
+        ("PLAN", "0123"),
+        ("FILE", "acme.json"),
+        ("ORG", "acme"),
+    ];
+    let in_blocks = runbook.lines().filter(|line| line.starts_with("ctl "));
+    let in_text = runbook.split('`').filter(|part| part.starts_with("ctl "));
+    let mut read = 0;
+    for line in in_blocks.chain(in_text) {
+        let mut command = line.split(" # ").next().unwrap_or_default().trim().to_owned();
+        for (word, value) in named {
+            command = command.replace(word, value);
+        }
+        let args: Vec<OsString> = command.split_whitespace().map(OsString::from).collect();
+        let answer = parse(&args);
+        assert!(answer.is_ok(), "{line}: {answer:?}");
+        read += 1;
+    }
+    assert!(read > 20, "{read} commands");
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! An operator at a whole deployment: the production functions, the sandbox's providers, and this command line.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use clap::Parser;
 use ctl::cli::Cli;
+use ctl::failure::Failure;
 use ctl::report::Answer;
+use local::cloud::Functions;
 use ratchet_runtime::config::Env;
+use ratchet_runtime::serve::Function;
+use ratchet_runtime::signed::Invoked;
 use serde_json::Value;
 
 use crate::bench::json_of;
@@ -33,6 +39,34 @@ const VARIABLES: [&str; 11] = [
     "NOTIFY_QUEUE_URL",
 ];
 
+/// The stand's functions, as Lambda would invoke them.
+struct OfStand {
+    functions: Functions,
+    deadline_ms: u64,
+}
+
+#[async_trait::async_trait]
+impl ctl::world::Functions for OfStand {
+    async fn invoke(&self, function: &str, event: &Value) -> Result<Invoked, Failure> {
+        if !function.ends_with(":reconcile") {
+            return Err(Failure::NotFound(function.to_owned()));
+        }
+        let answer = self
+            .functions
+            .reconcile
+            .call(event.clone(), self.deadline_ms)
+            .await;
+        let answer = match answer {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Invoked::Failed(error.to_string())),
+        };
+        let answer = serde_json::to_value(answer);
+        answer
+            .map(Invoked::Answered)
+            .map_err(|error| Failure::Row(error.to_string()))
+    }
+}
+
 /// Runs a command line.
 pub(crate) async fn run(world: &Stand, args: &[&str]) -> Result<Answer> {
     let cli = Cli::try_parse_from(std::iter::once(&"ctl").chain(args))?;
@@ -44,8 +78,15 @@ pub(crate) async fn run(world: &Stand, args: &[&str]) -> Result<Answer> {
             own.get(name).or_else(|| usage.get(name)).unwrap_or_default(),
         )
     });
-    deployment.env = Env::from_iter(variables);
-    let there = ctl::world::World { deployment };
+    let function = [("RECONCILE_FUNCTION_ARN", "arn:aws:lambda:r:1:function:reconcile")];
+    deployment.env = Env::from_iter(variables.into_iter().chain(function));
+    let there = ctl::world::World {
+        deployment,
+        functions: Arc::new(OfStand {
+            functions: world.functions()?,
+            deadline_ms: world.clock_ms() + world.cloud.timeout_ms("reconcile"),
+        }),
+    };
     Ok(ctl::run(&cli, &there, &mut "".as_bytes()).await)
 }
 

@@ -7,6 +7,7 @@
     reason = "a test may panic, and its futures live on one stack"
 )]
 
+mod approvals;
 mod bench;
 mod bills;
 mod charges;
@@ -24,6 +25,7 @@ mod org;
 mod periods;
 mod plans;
 mod reach;
+mod repairs;
 mod stack;
 mod ticket;
 mod usage;
