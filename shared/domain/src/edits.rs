@@ -1,11 +1,16 @@
 //! Applying a patch: every edit exactly, or none.
 
+mod forbidden;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+pub use forbidden::forbidden;
+
 use crate::limits::PATCH_FILES_MAX;
 use crate::patch::Edit;
+use crate::redact::{Private, added};
 
 /// Why a patch is refused. The sentence goes back to the model and into the record; it quotes no code.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,6 +42,14 @@ pub enum EditError {
         index: usize,
         /// How often it was found.
         found: usize,
+    },
+    /// Text that came from a ticket or a model, and belongs into no repository.
+    #[error("edit {index} adds {what}, and its file held none such: use a stand-in")]
+    AddsPrivate {
+        /// Which edit, from 0.
+        index: usize,
+        /// What.
+        what: Private,
     },
     /// An edit without effect.
     #[error("edit {index} changes nothing")]
@@ -77,8 +90,12 @@ pub fn apply(
         if edit.search == edit.replace {
             return Err(EditError::NoChange { index });
         }
-        let text = text.replacen(&edit.search, &edit.replace, 1);
-        patched.insert(edit.path.clone(), text);
+        let after = text.replacen(&edit.search, &edit.replace, 1);
+        let held = files.get(&edit.path).map_or("", String::as_str);
+        if let Some(what) = added(held, touched(text, &after, edit)) {
+            return Err(EditError::AddsPrivate { index, what });
+        }
+        patched.insert(edit.path.clone(), after);
     }
     if patched.len() > PATCH_FILES_MAX {
         return Err(EditError::TooManyFiles);
@@ -86,75 +103,16 @@ pub fn apply(
     Ok(patched)
 }
 
-/// File names of lock files: a tool writes them, and a changed one runs other people's code.
-const LOCK_FILES: [&str; 11] = [
-    "cargo.lock",
-    "package-lock.json",
-    "npm-shrinkwrap.json",
-    "yarn.lock",
-    "pnpm-lock.yaml",
-    "poetry.lock",
-    "pipfile.lock",
-    "gemfile.lock",
-    "composer.lock",
-    "go.sum",
-    "uv.lock",
-];
-
-/// Folders whose files decide what a machine runs on its own.
-const WORKFLOW_FOLDERS: [&str; 6] = [
-    ".github/",
-    ".gitlab/",
-    ".circleci/",
-    ".buildkite/",
-    ".ci/",
-    ".git/",
-];
-
-/// Files at the root that do the same.
-const WORKFLOW_FILES: [&str; 5] = [
-    ".gitlab-ci.yml",
-    "azure-pipelines.yml",
-    "jenkinsfile",
-    "bitbucket-pipelines.yml",
-    ".travis.yml",
-];
-
-/// Why no patch may touch the path; none where it may.
-#[must_use]
-pub fn forbidden(path: &str) -> Option<&'static str> {
-    let lower = path.to_ascii_lowercase();
-    let name = lower.rsplit('/').next().unwrap_or(&lower);
-    let part_is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
-    if path.starts_with('/') || path.contains('\\') || path.contains('\0') || path.split('/').any(part_is_bad)
-    {
-        return Some("it leaves the repository");
-    }
-    let in_folder = |folder: &str| lower.starts_with(folder) || lower.contains(&format!("/{folder}"));
-    if WORKFLOW_FOLDERS.iter().any(|folder| in_folder(folder)) || WORKFLOW_FILES.contains(&name) {
-        return Some("it is a workflow file");
-    }
-    if LOCK_FILES.contains(&name) {
-        return Some("it is a lock file");
-    }
-    let secret_endings = [".pem", ".key", ".p12", ".pfx", ".jks", ".keystore"];
-    let is_secret = name == ".env"
-        || name.starts_with(".env.")
-        || name.starts_with("id_rsa")
-        || name.starts_with("id_ed25519")
-        || [
-            ".npmrc",
-            ".pypirc",
-            ".netrc",
-            "credentials",
-            "credentials.json",
-            "secrets.yml",
-            "secrets.yaml",
-            "secrets.json",
-        ]
-        .contains(&name)
-        || secret_endings.iter().any(|ending| name.ends_with(ending));
-    is_secret.then_some("it may hold secrets")
+/// The lines of `after` that the edit of `text` changes, whole: what it adds may be complete only with what stands there.
+fn touched<'a>(text: &str, after: &'a str, edit: &Edit) -> &'a str {
+    let start = text.find(&edit.search).unwrap_or_default();
+    let end = start.saturating_add(edit.replace.len());
+    let (head, tail) = (after.get(..start), after.get(end..));
+    let line_start = head.and_then(|head| head.rfind('\n')).map_or(0, |at| at + 1);
+    let line_end = tail
+        .and_then(|tail| tail.find('\n'))
+        .map_or(after.len(), |at| end + at);
+    after.get(line_start..line_end).unwrap_or(after)
 }
 
 #[cfg(test)]
@@ -213,37 +171,32 @@ mod tests {
     }
 
     #[test]
-    fn what_a_machine_runs_by_itself_and_what_hides_secrets_is_never_patched() {
-        for path in [
-            "/etc/passwd",
-            "../a",
-            "a/../b",
-            "a//b",
-            "a\\b",
-            ".github/workflows/ci.yml",
-            "sub/.github/workflows/x.yml",
-            ".gitlab-ci.yml",
-            "Cargo.lock",
-            "web/package-lock.json",
-            ".env",
-            ".env.local",
-            "deploy/prod.pem",
-            "id_rsa",
-            ".git/config",
-            ".ci/run",
-            "a/credentials",
-            "",
-        ] {
-            assert!(forbidden(path).is_some(), "{path}");
-        }
-        for path in [
-            "src/lock.rs",
-            "src/env.rs",
-            "docs/secrets.md",
-            "a/.gitignore",
-            "src/key.rs",
-        ] {
-            assert_eq!(forbidden(path), None, "{path}");
-        }
+    fn an_edit_that_adds_an_address_or_a_credential_is_refused_and_one_that_keeps_it_is_not() {
+        let files = BTreeMap::from([(
+            "src/a.rs".to_owned(),
+            "// owner: team@acme.test\nlet key = \"AKIA\";\nlet b = 1;\n".to_owned(),
+        )]);
+        let with = |search: &str, replace: &str| apply(&files, &[edit("src/a.rs", search, replace)]);
+        let address = EditError::AddsPrivate {
+            index: 0,
+            what: Private::Address,
+        };
+        let credential = EditError::AddsPrivate {
+            index: 0,
+            what: Private::Credential,
+        };
+        assert_eq!(
+            with("let b = 1;", "let b = 2; // jo@acme.test said so"),
+            Err(address.clone())
+        );
+        assert_eq!(with("team@", "jo@"), Err(address));
+        assert_eq!(
+            with("let b = 1;", "fetch(\"https://u:hunter2pw@host.test/x\");"),
+            Err(credential.clone())
+        );
+        assert_eq!(with("AKIA\"", "AKIAIOSFODNN7EXAMPLE\""), Err(credential));
+        assert!(with("let b = 1;", "let b = 2; // ask team@acme.test").is_ok());
+        assert!(with("// owner: team@acme.test", "// the owner: team@acme.test").is_ok());
+        assert!(with("let b = 1;", "let token = read_token(input)?;").is_ok());
     }
 }

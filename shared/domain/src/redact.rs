@@ -10,7 +10,6 @@
 mod address;
 mod credential;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -60,18 +59,18 @@ pub fn redact(text: &str) -> String {
     out
 }
 
-/// The first address or credential that stands in `after` and nowhere in `before`: what a change adds.
+/// The first address or credential in `after` that stands nowhere in `before`: what a change adds.
 ///
 /// What is a secret only by the name in front of it (`password = ..`) is not looked for: code has such lines.
 #[must_use]
 pub fn added(before: &str, after: &str) -> Option<Private> {
-    let known: BTreeSet<&str> = apart(by_shape(before))
-        .into_iter()
-        .filter_map(|(range, _)| before.get(range))
-        .collect();
     apart(by_shape(after))
         .into_iter()
-        .find(|(range, _)| after.get(range.clone()).is_some_and(|text| !known.contains(text)))
+        .find(|(range, _)| {
+            after
+                .get(range.clone())
+                .is_some_and(|text| !before.contains(text))
+        })
         .map(|(_, private)| private)
 }
 
