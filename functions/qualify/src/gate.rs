@@ -56,6 +56,7 @@ mod tests {
             affected_feature: String::new(),
             customer_impact: String::new(),
             quote: String::new(),
+            quote_note: None,
             ai_confidence,
         }
     }

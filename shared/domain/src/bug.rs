@@ -48,8 +48,11 @@ pub struct Bug {
     pub affected_feature: String,
     /// Who is hit, and how.
     pub customer_impact: String,
-    /// Verbatim from the ticket: the sentence that shows the bug.
+    /// Verbatim from the customer's own words: the sentence that shows the bug. Empty where the model gave none.
     pub quote: String,
+    /// Why there is no quote, where the model gave one that the customer never wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_note: Option<String>,
     /// 0 to 1: how sure the model is that this is a bug with enough in it to work on.
     pub ai_confidence: f64,
 }

@@ -4,6 +4,7 @@
 //! Both are accepted, since only the sealed answer is ever used: the first score wins.
 
 use ratchet_domain::ids::TicketRef;
+use ratchet_domain::park::Reason;
 use ratchet_domain::settings::Settings;
 use ratchet_guard::effect::{Act, Effect};
 use ratchet_guard::{Acted, Joint, Outcome, Park, Sealed, StageError};
@@ -60,6 +61,35 @@ pub trait Asking: Sync {
     /// # Errors
     /// One sentence that tells the model what to mend; it quotes nothing of a customer.
     fn check(&self, input: &Value) -> Result<Self::Answer, String>;
+
+    /// Reads the tool's input in the answer to the repair: the last one, so it may let go of what the work can do
+    /// without. As [`Asking::check`] unless said.
+    ///
+    /// # Errors
+    /// Why the work is held for a person.
+    fn check_last(&self, input: &Value) -> Result<Self::Answer, Refusal> {
+        self.check(input).map_err(Refusal::unreadable)
+    }
+}
+
+/// Why a model's last answer is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason for which the work is parked.
+    pub reason: Reason,
+    /// What is wrong, in a sentence that quotes nothing of a customer.
+    pub problem: String,
+}
+
+impl Refusal {
+    /// An answer that is not of the asked shape.
+    #[must_use]
+    pub fn unreadable(problem: String) -> Self {
+        Self {
+            reason: Reason::ModelAnswerUnreadable,
+            problem,
+        }
+    }
 }
 
 /// A checked answer, and what it cost.
@@ -89,8 +119,11 @@ impl<T> Answered<T> {
 pub enum Asked<T> {
     /// An answer of the right shape.
     Answered(Answered<T>),
-    /// Two answers that could not be read; the last one is kept for a person.
+    /// Two answers that could not be used; the last one is kept for a person.
     Unreadable {
+        /// Why it is held, as a word of the closed list; `model_answer_unreadable` where a row says none.
+        #[serde(default = "unreadable")]
+        reason: String,
         /// What was wrong with it.
         problem: String,
         /// The raw answer, cut to a bound.
@@ -100,6 +133,10 @@ pub enum Asked<T> {
         /// What both cost.
         spent: Spent,
     },
+}
+
+fn unreadable() -> String {
+    "model_answer_unreadable".to_owned()
 }
 
 impl<T> Asked<T> {
@@ -146,10 +183,12 @@ impl<A: Asking> Effect for Ask<'_, A> {
             Err(error) => return outcome::failed(&error),
         };
         let spent = first.spent.and(second.spent);
-        Outcome::Done(match second.input.and_then(|input| self.asking.check(&input)) {
+        let last = second.input.map_err(Refusal::unreadable);
+        Outcome::Done(match last.and_then(|input| self.asking.check_last(&input)) {
             Ok(answer) => answered::<A>(answer, second.model, spent),
-            Err(problem) => Asked::Unreadable {
-                problem,
+            Err(refusal) => Asked::Unreadable {
+                reason: refusal.reason.as_str().to_owned(),
+                problem: refusal.problem,
                 raw: second.raw.chars().take(RAW_CHARS_MAX).collect(),
                 model: second.model,
                 spent,
@@ -181,11 +220,14 @@ pub async fn settle<T: Serialize>(
     let tokens_spent = spent.input.saturating_add(spent.output);
     metric::count(metric::MODEL_TOKENS, model, tokens_spent);
     let entries = tokens.entries(ticket, settings, acted.claim(), model, spent)?;
-    let problem = match acted.receipt() {
+    let held = match acted.receipt() {
         Asked::Answered(_) => None,
-        Asked::Unreadable { problem, .. } => Some(problem.clone()),
+        Asked::Unreadable { reason, problem, .. } => {
+            let reason = Reason::from_word(reason).unwrap_or(Reason::ModelAnswerUnreadable);
+            Some(Park::for_a_person(reason.as_str(), problem.clone()))
+        }
     };
-    let Some(problem) = problem else {
+    let Some(park) = held else {
         return match acted.seal_with(entries).await? {
             Joint::OnRecord(sealed) => Ok(sealed),
             Joint::Refused { acted, .. } => Err(StageError::Conflict {
@@ -193,7 +235,6 @@ pub async fn settle<T: Serialize>(
             }),
         };
     };
-    let park = Park::for_a_person("model_answer_unreadable", problem);
     match acted.park_with(park, entries).await? {
         Joint::OnRecord(parked) => Err(StageError::Parked(parked)),
         Joint::Refused { acted, .. } => Err(StageError::Conflict {

@@ -102,7 +102,7 @@ pub(super) fn answers() -> Result<Vec<Answer>> {
             "is_bug": true, "title": "Cart total is one too high", "severity": "high",
             "steps_to_reproduce": ["Open the cart"], "expected": "The sum", "actual": "One more",
             "affected_feature": "cart", "customer_impact": "Pays too much",
-            "quote": "the cart total is wrong", "ai_confidence": 0.9,
+            "quote": "The cart total is wrong", "ai_confidence": 0.9,
         },
         "locations": [place("shop", "src/cart.rs"), place("api", "src/cart_api.rs")],
         "edits": [change("shop", "src/cart.rs"), change("api", "src/cart_api.rs")],

@@ -126,6 +126,7 @@ impl<'b> Life<'b> {
     /// A model's answer that could not be read, as its step leaves it.
     pub(crate) async fn unreadable(&self, step: String) -> Result<()> {
         let asked: Asked<Extraction> = Asked::Unreadable {
+            reason: "model_answer_unreadable".to_owned(),
             problem: "`severity` must be one of four words".to_owned(),
             raw: WORDS.to_owned(),
             model: "model-1".to_owned(),
@@ -236,6 +237,7 @@ fn extraction(ai_confidence: f64) -> Extraction {
         affected_feature: WORDS.to_owned(),
         customer_impact: WORDS.to_owned(),
         quote: WORDS.to_owned(),
+        quote_note: None,
         ai_confidence,
     })
 }
