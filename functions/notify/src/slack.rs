@@ -5,6 +5,7 @@ use ratchet_domain::step;
 use ratchet_guard::effect::{Act, Effect, Probe, probed};
 use ratchet_guard::{Decision, Finding, Outcome, StageError, Work};
 use ratchet_providers::slack::{MessagePosted, message_body};
+use ratchet_providers::text::{Mrkdwn, Text};
 use ratchet_runtime::batch::Invocation;
 use ratchet_runtime::connect::SlackAccess;
 use ratchet_runtime::outcome::{failed, failed_probe};
@@ -18,13 +19,14 @@ pub(crate) async fn tell(invocation: &Invocation, asked: &Asked) -> Result<(), S
         return Ok(());
     };
     let key = key_of(&asked.at.ticket, step::slack(slack.channel()));
-    let text = format!(
-        "*{}* ({})\nTicket: {}\n{}",
-        text::title(asked),
-        asked.bug.severity.as_str(),
-        text::ticket_link(asked),
-        text::pull_lines(asked)
-    );
+    let text = Text::<Mrkdwn>::from("*")
+        .then(&text::title(asked))
+        .ours("* (")
+        .ours(asked.bug.severity.as_str())
+        .ours(")\nTicket: ")
+        .then(&text::ticket_link(asked))
+        .ours("\n")
+        .then(&text::pull_lines(asked));
     let body = message_body(slack.channel(), &text, key.effect().as_str());
     let work = Work::new(key, asked.at.content.as_str())
         .intending(body)

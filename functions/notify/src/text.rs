@@ -1,32 +1,52 @@
-//! What is told of a bug. Everything that a customer or a model wrote is stripped of secrets and addresses first.
+//! What is told of a bug, in the markup of the place that is told.
 
 use ratchet_domain::ids::Provider;
-use ratchet_domain::redact::redact;
+use ratchet_providers::text::{Medium, Plain, Text};
 
 use crate::Asked;
 
 /// The bug's title, on one line.
-pub(crate) fn title(asked: &Asked) -> String {
-    redact(&asked.bug.title).replace('\n', " ")
+pub(crate) fn title<M: Medium>(asked: &Asked) -> Text<M> {
+    Text::new().foreign_line(&asked.bug.title)
+}
+
+/// The title of an issue.
+pub(crate) fn issue_title(asked: &Asked) -> Text<Plain> {
+    title(asked)
+}
+
+/// What an issue says: the ticket and the pull requests.
+pub(crate) fn issue_body<M: Medium>(asked: &Asked) -> Text<M> {
+    Text::from("Ticket: ")
+        .then(&ticket_link(asked))
+        .ours("\n\n")
+        .then(&pull_lines(asked))
 }
 
 /// A link to the ticket where its provider has one for people, else its label.
-pub(crate) fn ticket_link(asked: &Asked) -> String {
+pub(crate) fn ticket_link<M: Medium>(asked: &Asked) -> Text<M> {
     let ticket = &asked.at.ticket;
     match (&asked.connection.settings().zendesk, ticket.provider) {
-        (Some(zendesk), Provider::Zendesk) => format!("{}/agent/tickets/{}", zendesk.base_url, ticket.number),
-        _ => ticket.label(),
+        (Some(zendesk), Provider::Zendesk) => {
+            let url = format!("{}/agent/tickets/{}", zendesk.base_url, ticket.number);
+            Text::new().link(&url)
+        }
+        _ => Text::new().name(ticket.label()),
     }
 }
 
 /// One line a pull request.
-pub(crate) fn pull_lines(asked: &Asked) -> String {
+pub(crate) fn pull_lines<M: Medium>(asked: &Asked) -> Text<M> {
     if asked.pulls.is_empty() {
-        return "No pull request was opened.\n".to_owned();
+        return Text::from("No pull request was opened.\n");
     }
-    asked
-        .pulls
-        .iter()
-        .map(|pull| format!("- draft {} #{}: {}\n", pull.repo, pull.number, pull.url))
-        .collect()
+    asked.pulls.iter().fold(Text::new(), |text, pull| {
+        text.ours("- draft ")
+            .name(&pull.repo)
+            .ours(" #")
+            .name(pull.number)
+            .ours(": ")
+            .link(&pull.url)
+            .ours("\n")
+    })
 }

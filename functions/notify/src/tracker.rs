@@ -8,6 +8,7 @@ use ratchet_domain::step;
 use ratchet_guard::effect::{Act, Effect, Guarded, PermanentKey, Probe, accept_duplicates, keyed, probed};
 use ratchet_guard::{Decision, Finding, Outcome, StageError, Why, Work};
 use ratchet_providers::error::ProviderError;
+use ratchet_providers::text::{Markdown, Medium, Plain, Text};
 use ratchet_providers::tracker::Issue;
 use ratchet_providers::{github, jira, linear};
 use ratchet_runtime::batch::Invocation;
@@ -26,7 +27,7 @@ pub(crate) async fn track(invocation: &Invocation, asked: &Asked) -> Result<(), 
         None => Ok(()),
         Some(Tracker::Github { repo }) => {
             let github = connection.github().await?;
-            open(
+            open::<Markdown, _>(
                 invocation,
                 asked,
                 "github",
@@ -44,7 +45,7 @@ pub(crate) async fn track(invocation: &Invocation, asked: &Asked) -> Result<(), 
         }) => {
             let linear = connection.linear(api_url, api_key).await?;
             // Linear keeps the id that we choose for ever, and answers a second creation with the first issue.
-            open(
+            open::<Markdown, _>(
                 invocation,
                 asked,
                 "linear",
@@ -64,7 +65,7 @@ pub(crate) async fn track(invocation: &Invocation, asked: &Asked) -> Result<(), 
         }) => {
             let jira = connection.jira(api_url, email, api_token).await?;
             let why = "Jira has no key, and its search lags: a crash between the issue and its record may open a second";
-            open(
+            open::<Plain, _>(
                 invocation,
                 asked,
                 "jira",
@@ -82,20 +83,16 @@ pub(crate) async fn track(invocation: &Invocation, asked: &Asked) -> Result<(), 
     }
 }
 
-/// The five moves of one issue, whatever tracker it goes to.
-async fn open<G: Guarded<Receipt = Issue>>(
+/// The five moves of one issue, whatever tracker it goes to; `M` is the markup of its body.
+async fn open<M: Medium, G: Guarded<Receipt = Issue>>(
     invocation: &Invocation,
     asked: &Asked,
     kind: &str,
     effect: G,
 ) -> Result<(), StageError> {
-    let text = IssueText {
-        title: text::title(asked),
-        body: format!(
-            "Ticket: {}\n\n{}",
-            text::ticket_link(asked),
-            text::pull_lines(asked)
-        ),
+    let text = IssueText::<M> {
+        title: text::issue_title(asked),
+        body: text::issue_body(asked),
     };
     let work = Work::new(
         key_of(&asked.at.ticket, step::tracker(kind)),
@@ -114,13 +111,14 @@ async fn open<G: Guarded<Receipt = Issue>>(
 
 /// What the issue says: the intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct IssueText {
-    title: String,
-    body: String,
+#[serde(bound = "")]
+struct IssueText<M> {
+    title: Text<Plain>,
+    body: Text<M>,
 }
 
 /// The intent on record is the first attempt's; it is what every attempt sends.
-fn text_of(act: &Act) -> Result<IssueText, Outcome<Issue>> {
+fn text_of<M>(act: &Act) -> Result<IssueText<M>, Outcome<Issue>> {
     serde_json::from_str(act.intent())
         .map_err(|_| Outcome::Refused(Why::new("unreadable_record", "the intent holds no issue")))
 }

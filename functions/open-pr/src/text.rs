@@ -1,9 +1,8 @@
-//! What the pull request says. Everything that a customer or a model wrote is stripped of secrets and addresses first.
+//! What the pull request says, in the markup of its parts.
 
+use ratchet_domain::ids::Provider;
 use ratchet_domain::patch::Patch;
-use ratchet_domain::redact::redact;
-use ratchet_guard::WorkKey;
-use ratchet_providers::effect::html_marker;
+use ratchet_providers::text::{Markdown, Plain, Text};
 use ratchet_runtime::stage::key_of;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +11,9 @@ use crate::Asked;
 /// Title, body and commit message: the intent of the pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PullText {
-    pub(crate) title: String,
-    pub(crate) body: String,
-    pub(crate) commit_message: String,
+    pub(crate) title: Text<Plain>,
+    pub(crate) body: Text<Markdown>,
+    pub(crate) commit_message: Text<Plain>,
 }
 
 impl PullText {
@@ -30,34 +29,31 @@ impl PullText {
 /// From records only: every attempt writes the same text.
 pub(crate) fn of(asked: &Asked, patch: &Patch) -> PullText {
     let at = &asked.at;
-    let key: WorkKey = key_of(&at.ticket, ratchet_domain::step::pr(&at.repo));
-    let title = redact(&asked.bug.title);
-    let ticket = ticket_link(asked);
-    let locations: String = asked
-        .locations
-        .iter()
-        .map(|location| {
-            let explanation = redact(&location.explanation).replace('\n', " ");
-            format!(
-                "- `{}` lines {}-{} `{}` ({:.2}): {explanation}\n",
-                location.file, location.start_line, location.end_line, location.symbol, location.confidence
-            )
-        })
-        .collect();
-    let body = format!(
-        "{summary}\n\n**Ticket**: {ticket}\n**Bug**: `{bug}` ({severity})\n\n**Where**\n{locations}\n\
-         **Not verified**: nobody has built, run or tested this change. The tests of this repository decide, and so do you.\n\n\
-         {marker}\n",
-        summary = redact(&patch.summary),
-        bug = at.ticket.bug(),
-        severity = asked.bug.severity.as_str(),
-        marker = html_marker(key.effect().as_str()),
-    );
-    let commit_message = format!(
-        "{title}\n\nBug {} of ticket {}.",
-        at.ticket.bug(),
-        at.ticket.label()
-    );
+    let key = key_of(&at.ticket, ratchet_domain::step::pr(&at.repo));
+    let title = Text::<Plain>::new().foreign_line(&asked.bug.title);
+    let body = Text::new()
+        .foreign(&patch.summary)
+        .ours("\n\n**Ticket**: ")
+        .then(&ticket_link(asked))
+        .ours("\n**Bug**: ")
+        .code(at.ticket.bug().as_str())
+        .ours(" (")
+        .ours(asked.bug.severity.as_str())
+        .ours(")\n\n**Where**\n")
+        .then(&places(asked))
+        .ours(
+            "\n**Not verified**: nobody has built, run or tested this change. \
+             The tests of this repository decide, and so do you.\n\n",
+        )
+        .marker(key.effect().as_str())
+        .ours("\n");
+    let commit_message = title
+        .clone()
+        .ours("\n\nBug ")
+        .name(at.ticket.bug())
+        .ours(" of ticket ")
+        .name(at.ticket.label())
+        .ours(".");
     PullText {
         title,
         body,
@@ -65,18 +61,38 @@ pub(crate) fn of(asked: &Asked, patch: &Patch) -> PullText {
     }
 }
 
+/// One line a place in the code.
+fn places(asked: &Asked) -> Text<Markdown> {
+    asked.locations.iter().fold(Text::new(), |text, place| {
+        let text = text
+            .ours("- ")
+            .code(&place.file)
+            .ours(" lines ")
+            .name(place.start_line)
+            .ours("-")
+            .name(place.end_line)
+            .ours(" ");
+        let text = if place.symbol.is_empty() {
+            text
+        } else {
+            text.foreign_code(&place.symbol).ours(" ")
+        };
+        text.ours("(")
+            .name(format_args!("{:.2}", place.confidence))
+            .ours("): ")
+            .foreign_line(&place.explanation)
+            .ours("\n")
+    })
+}
+
 /// A link where the provider has one for people, else its label.
-fn ticket_link(asked: &Asked) -> String {
+fn ticket_link(asked: &Asked) -> Text<Markdown> {
     let ticket = &asked.at.ticket;
     match &asked.connection.settings().zendesk {
-        Some(zendesk) if ticket.provider == ratchet_domain::ids::Provider::Zendesk => {
-            format!(
-                "[{}]({}/agent/tickets/{})",
-                ticket.label(),
-                zendesk.base_url,
-                ticket.number
-            )
+        Some(zendesk) if ticket.provider == Provider::Zendesk => {
+            let url = format!("{}/agent/tickets/{}", zendesk.base_url, ticket.number);
+            Text::new().link_named(&url, &ticket.label())
         }
-        _ => ticket.label(),
+        _ => Text::new().name(ticket.label()),
     }
 }

@@ -2,11 +2,11 @@
 
 use ratchet_domain::ids::TicketNumber;
 use ratchet_domain::patch::RootCause;
-use ratchet_domain::redact::redact;
 use ratchet_guard::effect::{Act, Effect, Probe};
 use ratchet_guard::{Finding, Outcome, Why};
 use ratchet_providers::error::ProviderError;
 use ratchet_providers::intercom::{ReplyRequest, reply_body};
+use ratchet_providers::text::{Html, Text};
 use ratchet_providers::zendesk::{CommentRequest, comment_body};
 use ratchet_runtime::connect::Desk;
 use ratchet_runtime::outcome::{failed, failed_probe, failed_read};
@@ -20,7 +20,7 @@ const TAG: &str = "ratchet_rca";
 /// What is posted, and the version of the ticket that it is posted over: the intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Draft {
-    pub(crate) html: String,
+    pub(crate) html: Text<Html>,
     pub(crate) public: bool,
     pub(crate) stamp: String,
 }
@@ -31,43 +31,29 @@ impl Draft {
     }
 }
 
-/// The comment as HTML. What a model or a customer wrote is escaped and stripped of secrets.
-pub(crate) fn html(document: &RootCause, asked: &Asked) -> String {
-    let part =
-        |title: &str, text: &str| format!("<p><strong>{title}</strong><br>{}</p>", escaped(&redact(text)));
-    let pulls: String = asked
-        .pulls
-        .iter()
-        .map(|pull| {
-            let link = escaped(&pull.url);
-            format!(
-                "<li><a href=\"{link}\">{} #{}</a></li>",
-                escaped(pull.repo.as_str()),
-                pull.number
-            )
-        })
-        .collect();
-    let pulls = if pulls.is_empty() {
-        String::new()
-    } else {
-        format!("<p>Draft pull requests:</p><ul>{pulls}</ul>")
-    };
-    [
-        part("Customer impact", &document.customer_impact),
-        part("Root cause", &document.root_cause),
-        part("Fix", &document.fix),
-        part("Prevention", &document.prevention),
-        pulls,
-    ]
-    .concat()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\n', "<br>")
+/// The comment.
+pub(crate) fn html(document: &RootCause, asked: &Asked) -> Text<Html> {
+    let parts = [
+        (
+            "<p><strong>Customer impact</strong><br>",
+            &document.customer_impact,
+        ),
+        ("<p><strong>Root cause</strong><br>", &document.root_cause),
+        ("<p><strong>Fix</strong><br>", &document.fix),
+        ("<p><strong>Prevention</strong><br>", &document.prevention),
+    ];
+    let text = parts.into_iter().fold(Text::new(), |text, (head, part)| {
+        text.ours(head).foreign(part).ours("</p>")
+    });
+    if asked.pulls.is_empty() {
+        return text;
+    }
+    let text = text.ours("<p>Draft pull requests:</p><ul>");
+    let listed = asked.pulls.iter().fold(text, |text, pull| {
+        let name = format!("{} #{}", pull.repo, pull.number);
+        text.ours("<li>").link_named(&pull.url, &name).ours("</li>")
+    });
+    listed.ours("</ul>")
 }
 
 /// The comment as its provider recorded it.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::effect::effect_uuid;
 use crate::error::{Call, ProviderError};
 use crate::secret::Secret;
+use crate::text::{Plain, Text};
 use crate::tracker::Issue;
 use crate::wire::{Draft, Reply, Wire, endpoint, to_json};
 
@@ -32,9 +33,9 @@ pub struct NewIssue {
     /// Issue type's name.
     pub issue_type: String,
     /// One line.
-    pub summary: String,
+    pub summary: Text<Plain>,
     /// Plain text; empty lines part its paragraphs.
-    pub description: String,
+    pub description: Text<Plain>,
     /// The effect key; a label carries its UUID.
     pub effect: String,
 }
@@ -52,7 +53,7 @@ pub fn issue_body(issue: &NewIssue) -> String {
         "project": { "key": issue.project },
         "issuetype": { "name": issue.issue_type },
         "summary": issue.summary,
-        "description": document(&issue.description),
+        "description": document(issue.description.as_str()),
         "labels": ["ratchet", label(&issue.effect)],
     } }))
 }

@@ -15,6 +15,7 @@ pub mod event;
 pub mod html;
 pub mod secret;
 pub mod signature;
+pub mod text;
 pub mod transport;
 pub mod wire;
 

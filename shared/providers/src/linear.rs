@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::effect::effect_uuid;
 use crate::error::{Call, ProviderError, machine_code};
 use crate::secret::Secret;
+use crate::text::{Markdown, Plain, Text};
 use crate::tracker::Issue;
 use crate::wire::{Draft, Reply, Wire, endpoint, to_json};
 
@@ -26,9 +27,9 @@ pub struct NewIssue {
     /// Team id.
     pub team_id: String,
     /// One line.
-    pub title: String,
-    /// Markdown.
-    pub description: String,
+    pub title: Text<Plain>,
+    /// The description.
+    pub description: Text<Markdown>,
     /// The effect key; the issue's id is its UUID.
     pub effect: String,
 }

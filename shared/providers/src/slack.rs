@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::effect::effect_uuid;
 use crate::error::{Call, ProviderError, machine_code};
 use crate::secret::Secret;
+use crate::text::{Mrkdwn, Text};
 use crate::wire::{Draft, Reply, Wire, endpoint, to_json};
 
 /// Most pages of 100 messages that a lookup reads. Reason: it starts at the moment of the first attempt.
@@ -55,12 +56,12 @@ struct Payload<'a> {
 }
 
 /// The exact body that posts the message: equal arguments give equal bytes, to be kept as the effect's intent.
-/// `text` is Slack's mrkdwn; what is not ours in it must be escaped already. Metadata is readable by the workspace.
+/// Metadata is readable by the workspace.
 #[must_use]
-pub fn message_body(channel: &str, text: &str, effect: &str) -> String {
+pub fn message_body(channel: &str, text: &Text<Mrkdwn>, effect: &str) -> String {
     to_json(&MessageBody {
         channel,
-        text,
+        text: text.as_str(),
         metadata: Metadata {
             event_type: "ratchet",
             event_payload: Payload { effect },

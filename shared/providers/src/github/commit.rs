@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::repository::ShaWire;
 use super::{Github, call};
 use crate::error::ProviderError;
+use crate::text::{Plain, Text};
 use crate::wire::to_json;
 
 /// Author and committer of a commit. All three fields are part of the commit's SHA.
@@ -25,7 +26,7 @@ pub struct Person {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewCommit {
     /// Subject, blank line, body.
-    pub message: String,
+    pub message: Text<Plain>,
     /// Tree SHA.
     pub tree: String,
     /// Commit SHA of its only parent.
@@ -47,7 +48,7 @@ struct CommitBody<'a> {
 #[must_use]
 pub fn commit_body(commit: &NewCommit) -> String {
     to_json(&CommitBody {
-        message: &commit.message,
+        message: commit.message.as_str(),
         tree: &commit.tree,
         parents: [&commit.parent],
         author: &commit.author,

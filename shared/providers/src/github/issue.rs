@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Github, call};
 use crate::effect::html_marker;
 use crate::error::ProviderError;
+use crate::text::{Markdown, Plain, Text};
 use crate::tracker::Issue;
 use crate::wire::to_json;
 
@@ -16,9 +17,9 @@ const ISSUE_PAGES_MAX: u64 = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewIssue {
     /// One line.
-    pub title: String,
-    /// Markdown; the marker is added below it.
-    pub body: String,
+    pub title: Text<Plain>,
+    /// The body; the marker is added below it.
+    pub body: Text<Markdown>,
     /// The effect key.
     pub effect: String,
 }
@@ -32,10 +33,10 @@ struct IssueBody<'a> {
 /// The exact body that creates it.
 #[must_use]
 pub fn issue_body(issue: &NewIssue) -> String {
-    let body = format!("{}\n\n{}", issue.body, html_marker(&issue.effect));
+    let body = issue.body.clone().ours("\n\n").marker(&issue.effect);
     to_json(&IssueBody {
-        title: &issue.title,
-        body: &body,
+        title: issue.title.as_str(),
+        body: body.as_str(),
     })
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DRAFT_UNSUPPORTED, Github, call};
 use crate::error::ProviderError;
+use crate::text::{Markdown, Plain, Text};
 use crate::wire::to_json;
 
 /// Most pages of pull requests that one branch may have.
@@ -17,13 +18,13 @@ const FILE_PAGES_MAX: u64 = 31;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPull {
     /// One line.
-    pub title: String,
+    pub title: Text<Plain>,
     /// Branch with the change.
     pub head: String,
     /// Branch it goes to.
     pub base: String,
-    /// Markdown, with the hidden marker.
-    pub body: String,
+    /// The body, with the hidden marker.
+    pub body: Text<Markdown>,
 }
 
 #[derive(Serialize)]
@@ -41,13 +42,13 @@ pub fn pull_body(pull: &NewPull, draft: bool) -> String {
     let title = if draft {
         pull.title.clone()
     } else {
-        format!("[WIP] {}", pull.title)
+        Text::from("[WIP] ").then(&pull.title)
     };
     to_json(&PullBody {
-        title: &title,
+        title: title.as_str(),
         head: &pull.head,
         base: &pull.base,
-        body: &pull.body,
+        body: pull.body.as_str(),
         draft,
     })
 }

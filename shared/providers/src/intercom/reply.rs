@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::html::escape;
+use crate::text::{Html, Text};
 use crate::wire::to_json;
 
 /// What to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyRequest<'a> {
-    /// HTML; whatever is not ours in it must be escaped already. The line with the effect key is added below it.
-    pub html_body: &'a str,
+    /// The text. The line with the effect key is added below it.
+    pub html_body: &'a Text<Html>,
     /// A reply to the customer, or else a note to the team.
     pub public: bool,
     /// The admin who writes.
@@ -39,7 +40,7 @@ struct ReplyBody<'a> {
 pub fn reply_body(request: &ReplyRequest<'_>) -> String {
     let body = format!(
         "{}<p>{}</p>",
-        request.html_body,
+        request.html_body.as_str(),
         escape(&marker_line(request.effect))
     );
     let message_type = if request.public { "comment" } else { "note" };

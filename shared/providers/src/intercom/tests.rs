@@ -57,7 +57,7 @@ async fn a_conversation_is_read_as_a_ticket() {
 #[tokio::test]
 async fn a_note_ends_in_its_visible_line_and_is_known_by_it() {
     let body = reply_body(&ReplyRequest {
-        html_body: "<p>Cause</p>",
+        html_body: &"<p>Cause</p>".into(),
         public: false,
         admin_id: "3156780",
         effect: "a&b",

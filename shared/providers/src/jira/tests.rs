@@ -5,8 +5,8 @@ fn new() -> NewIssue {
     NewIssue {
         project: "ENG".to_owned(),
         issue_type: "Bug".to_owned(),
-        summary: "Cart".to_owned(),
-        description: "One.\n\n\n\nTwo.".to_owned(),
+        summary: "Cart".into(),
+        description: "One.\n\n\n\nTwo.".into(),
         effect: "a".to_owned(),
     }
 }

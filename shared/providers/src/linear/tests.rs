@@ -17,8 +17,8 @@ fn read() -> String {
 fn new() -> NewIssue {
     NewIssue {
         team_id: "t".to_owned(),
-        title: "Cart".to_owned(),
-        description: "Text".to_owned(),
+        title: "Cart".into(),
+        description: "Text".into(),
         effect: "a".to_owned(),
     }
 }

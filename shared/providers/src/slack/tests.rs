@@ -18,7 +18,7 @@ async fn a_message_is_posted_with_fixed_bytes_and_its_marker() {
         r#"{"ok":true,"channel":"C123","ts":"1503435956.000247","message":{"text":"hi"}}"#,
     )]);
     let posted = slack!(canned)
-        .post(message_body("C123", "hi", "a"))
+        .post(message_body("C123", &"hi".into(), "a"))
         .await
         .unwrap();
     assert_eq!(

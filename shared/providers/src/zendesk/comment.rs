@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::text::{Html, Text};
 use crate::wire::to_json;
 use crate::zendesk::read::{Id, Meta};
 
 /// What to post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommentRequest<'a> {
-    /// HTML; whatever is not ours in it must be escaped already.
-    pub html_body: &'a str,
+    /// The text.
+    pub html_body: &'a Text<Html>,
     /// Whether the customer sees it.
     pub public: bool,
     /// The ticket's version as read before: the update fails once the ticket has another.
@@ -62,7 +63,7 @@ pub fn comment_body(request: &CommentRequest<'_>) -> String {
     to_json(&Update {
         ticket: UpdateTicket {
             comment: NewComment {
-                html_body: request.html_body,
+                html_body: request.html_body.as_str(),
                 public: request.public,
             },
             additional_tags: request.tags,

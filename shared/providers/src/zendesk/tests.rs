@@ -1,5 +1,6 @@
 use super::*;
 use crate::canned::Canned;
+use crate::text::{Html, Text};
 use crate::transport::TransportError;
 
 const TICKET: &str = r#"{"ticket":{"id":5158,"subject":"Cart total is wrong","requester_id":84,"updated_at":"2026-11-20T10:00:00Z","status":"open","via":{"channel":"web"}}}"#;
@@ -21,9 +22,13 @@ macro_rules! zendesk {
     };
 }
 
-fn request() -> CommentRequest<'static> {
+fn cause() -> Text<Html> {
+    "<p>Root cause: \"x\"</p>".into()
+}
+
+fn request(cause: &Text<Html>) -> CommentRequest<'_> {
     CommentRequest {
-        html_body: "<p>Root cause: \"x\"</p>",
+        html_body: cause,
         public: false,
         updated_stamp: "2026-11-20T10:00:00Z",
         effect: "e1",
@@ -94,7 +99,7 @@ async fn a_version_is_the_ticket_as_it_is_now() {
 async fn a_comment_is_posted_with_its_stamp_and_its_marker() {
     let canned = Canned::new(&[(200, UPDATED)]);
     let posted = zendesk!(canned)
-        .post_comment(&number(), comment_body(&request()))
+        .post_comment(&number(), comment_body(&request(&cause())))
         .await
         .unwrap();
     assert_eq!(
@@ -126,7 +131,7 @@ async fn an_outdated_stamp_is_a_conflict_without_effect() {
     let body = r#"{"error":"UpdateConflict","description":"Safe Update prevented the update due to outdated ticket data."}"#;
     let canned = Canned::new(&[(409, body)]);
     let error = zendesk!(canned)
-        .post_comment(&number(), comment_body(&request()))
+        .post_comment(&number(), comment_body(&request(&cause())))
         .await
         .unwrap_err();
     assert_eq!(

@@ -58,7 +58,7 @@ async fn branch(client: &Github<'_>, name: &str, text: &str) -> String {
         date: "2026-11-20T10:00:00Z".to_owned(),
     };
     let commit = NewCommit {
-        message: "Mend\n".to_owned(),
+        message: "Mend\n".into(),
         tree,
         parent: head.commit,
         author: person,
@@ -71,10 +71,10 @@ async fn branch(client: &Github<'_>, name: &str, text: &str) -> String {
 
 fn pull(name: &str) -> NewPull {
     NewPull {
-        title: "Mend the cart".to_owned(),
+        title: "Mend the cart".into(),
         head: name.to_owned(),
         base: "main".to_owned(),
-        body: "Text\n\n<!-- ratchet:e1 -->".to_owned(),
+        body: "Text\n\n<!-- ratchet:e1 -->".into(),
     }
 }
 

@@ -136,8 +136,8 @@ async fn an_issue_is_found_by_its_marker_among_pull_requests() {
     let client = Github::new(Wire::new(&sandbox, START_MS), API, &token);
     let shop = name("acme/shop");
     let issue = NewIssue {
-        title: "t".to_owned(),
-        body: "b".to_owned(),
+        title: "t".into(),
+        body: "b".into(),
         effect: "e1".to_owned(),
     };
     let made = client.create_issue(&shop, &issue).await.unwrap();

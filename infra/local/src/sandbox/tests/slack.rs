@@ -23,7 +23,7 @@ async fn the_production_client_posts_and_finds_its_message() {
     let client = Slack::new(Wire::new(&sandbox, START_MS), API, &token);
     let oldest = format!("{}.000000", START_MS / 1000 - 60);
     assert_eq!(client.find("C0123", "e1", &oldest).await.unwrap(), None);
-    let body = message_body("C0123", "Bug found", "e1");
+    let body = message_body("C0123", &"Bug found".into(), "e1");
     let first = client.post(body.clone()).await.unwrap();
     assert_eq!(
         client.find("C0123", "e1", &oldest).await.unwrap(),

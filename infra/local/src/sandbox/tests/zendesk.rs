@@ -49,7 +49,7 @@ fn put(sandbox: &Sandbox, ticket: u64, update: Value) -> (u16, Value) {
 
 fn comment(stamp: &str, effect: &str) -> String {
     comment_body(&CommentRequest {
-        html_body: "<p>Cause</p><!-- x --><script>alert(1)</script>",
+        html_body: &"<p>Cause</p><!-- x --><script>alert(1)</script>".into(),
         public: false,
         updated_stamp: stamp,
         effect,

@@ -1,8 +1,9 @@
 use super::*;
+use crate::text::Text;
 
 fn commit() -> NewCommit {
     NewCommit {
-        message: "Fix the cart\n".to_owned(),
+        message: "Fix the cart\n".into(),
         tree: "t1".to_owned(),
         parent: "c0".to_owned(),
         author: Person {
@@ -15,10 +16,10 @@ fn commit() -> NewCommit {
 
 fn pull() -> NewPull {
     NewPull {
-        title: "Fix the cart".to_owned(),
+        title: "Fix the cart".into(),
         head: "ratchet/b1".to_owned(),
         base: "main".to_owned(),
-        body: format!("Text\n{}", html_marker("e1")),
+        body: Text::from("Text\n").marker("e1"),
     }
 }
 
@@ -171,8 +172,8 @@ async fn a_full_page_is_followed_by_the_next() {
 #[tokio::test]
 async fn an_issue_carries_its_marker_and_is_found_by_it() {
     let new = NewIssue {
-        title: "Cart".to_owned(),
-        body: "Text".to_owned(),
+        title: "Cart".into(),
+        body: "Text".into(),
         effect: "e1".to_owned(),
     };
     let marked = r#"{"number":9,"html_url":"u9","body":"Text\n\n<!-- ratchet:e1 -->"}"#;
