@@ -1,5 +1,7 @@
 //! How to reach each provider.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::billing::price;
@@ -104,6 +106,19 @@ fn repos(reader: &mut Reader<'_>) -> Option<Vec<RepoName>> {
         .enumerate()
         .map(|(index, value)| reader.repo_value(&format!("repos[{index}]"), value))
         .collect();
+    // A file of a repository that is there twice would stand in two of them, and so in none for sure.
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, repo) in repos.iter().enumerate() {
+        let Some(repo) = repo else { continue };
+        // GitHub tells no case apart.
+        let first = *seen.entry(repo.as_str().to_ascii_lowercase()).or_insert(index);
+        if first != index {
+            reader.problem(
+                &format!("repos[{index}]"),
+                &format!("is the repository of repos[{first}]; name each once"),
+            );
+        }
+    }
     repos.into_iter().collect()
 }
 

@@ -169,3 +169,18 @@ fn what_no_count_or_score_can_be_is_refused_with_its_path() {
         }
     }
 }
+
+#[test]
+fn a_repository_that_is_named_twice_is_a_problem_at_the_second_place() {
+    let mut document = full();
+    document["github"]["repos"] = json!(["acme/shop", "acme/api", "Acme/Shop", "acme/api"]);
+    let problems = Settings::parse(&document).unwrap_err();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "github.repos[2]: is the repository of repos[0]; name each once",
+            "github.repos[3]: is the repository of repos[1]; name each once"
+        ]
+    );
+}
