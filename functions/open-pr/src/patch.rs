@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use ratchet_domain::edits::{apply, forbidden};
+use ratchet_domain::edits::{EditError, apply, forbidden};
+use ratchet_domain::park::Reason;
 use ratchet_domain::patch::{Edit, Patch};
 use ratchet_guard::Outcome;
 use ratchet_guard::effect::Act;
 use ratchet_runtime::answer::Fields;
 use ratchet_runtime::connect::GithubAccess;
-use ratchet_runtime::model::{Asked as Answer, Asking, Question};
+use ratchet_runtime::model::{Asked as Answer, Asking, Question, Refusal};
 use ratchet_runtime::outcome::failed_read;
 use serde_json::{Value, json};
 
@@ -81,7 +82,8 @@ impl Asking for WritePatch<'_> {
             .map(|(path, text)| json!({ "path": path, "text": text }))
             .collect();
         let material = json!({
-            "bug": self.asked.bug,
+            // What no patch may hold is not shown for it.
+            "bug": self.asked.bug.redacted(),
             "repo": self.asked.at.repo.as_str(),
             "locations": self.asked.locations,
             "files": shown,
@@ -97,15 +99,19 @@ impl Asking for WritePatch<'_> {
     }
 
     fn check(&self, input: &Value) -> Result<Patch, String> {
-        let mut fields = Fields::of(input)?;
-        let summary = fields.text("summary", 2_000)?;
-        let list = fields.list("edits")?;
-        if list.len() > EDITS_MAX {
-            return Err(format!("`edits` must hold at most {EDITS_MAX} edits"));
-        }
-        let edits = list.iter().map(edit).collect::<Result<Vec<_>, _>>()?;
+        self.fitting(input).map_err(|refusal| refusal.problem)
+    }
+
+    fn check_last(&self, input: &Value) -> Result<Patch, Refusal> {
+        self.fitting(input)
+    }
+}
+
+impl WritePatch<'_> {
+    fn fitting(&self, input: &Value) -> Result<Patch, Refusal> {
+        let (summary, edits) = answered(input).map_err(Refusal::unreadable)?;
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        apply(&files, &edits).map_err(|error| error.to_string())?;
+        apply(&files, &edits).map_err(|error| refused(&error))?;
         let tree = &self.asked.tree;
         Ok(Patch {
             repo: tree.repo.clone(),
@@ -115,6 +121,34 @@ impl Asking for WritePatch<'_> {
             base_tree: tree.tree.clone(),
             edits,
         })
+    }
+}
+
+/// The summary and the edits of an answer, by their shape alone.
+fn answered(input: &Value) -> Result<(String, Vec<Edit>), String> {
+    let mut fields = Fields::of(input)?;
+    let summary = fields.text("summary", 2_000)?;
+    let list = fields.list("edits")?;
+    if list.len() > EDITS_MAX {
+        return Err(format!("`edits` must hold at most {EDITS_MAX} edits"));
+    }
+    let edits = list.iter().map(edit).collect::<Result<Vec<_>, _>>()?;
+    Ok((summary, edits))
+}
+
+fn refused(error: &EditError) -> Refusal {
+    let code = match error {
+        EditError::AddsPrivate { .. } => "patch_adds_private",
+        EditError::Empty
+        | EditError::TooManyFiles
+        | EditError::Forbidden { .. }
+        | EditError::UnknownFile { .. }
+        | EditError::NotOnce { .. }
+        | EditError::NoChange { .. } => "model_answer_unreadable",
+    };
+    Refusal {
+        reason: Reason::from_word(code).unwrap_or(Reason::ModelAnswerUnreadable),
+        problem: error.to_string(),
     }
 }
 

@@ -30,7 +30,7 @@ impl WriteRca {
             .collect();
         Self {
             material: json!({
-                "bug": asked.bug,
+                "bug": asked.bug.redacted(),
                 "locations": asked.mapping.locations,
                 "pull_requests": pulls,
             }),

@@ -27,7 +27,7 @@ use crate::aws::Aws;
 use crate::cloud::{Cloud, Functions};
 use crate::demo::{sandbox_secrets, sandbox_settings, working_tree};
 use crate::sandbox::Sandbox;
-use crate::sandbox::model::answers;
+use crate::sandbox::model::answers::{self, Answer};
 use crate::sandbox::source::read_dir;
 
 pub use queues::queue_of;
@@ -63,8 +63,16 @@ impl Stand {
     /// # Errors
     /// When the stand itself fails.
     pub async fn new() -> Result<Self> {
+        Self::knowing(answers::sample()?).await
+    }
+
+    /// As [`Stand::new`], with a model that has these answers.
+    ///
+    /// # Errors
+    /// When the stand itself fails.
+    pub async fn knowing(answers: Vec<Answer>) -> Result<Self> {
         let clock = Arc::new(ManualClock::at(NOW_MS));
-        let sandbox = Sandbox::new(clock.clone(), 7).with_answers(answers::sample()?);
+        let sandbox = Sandbox::new(clock.clone(), 7).with_answers(answers);
         let cloud = Cloud::deploy(Aws::memory(clock.clone())?, sandbox_secrets(&sandbox)).await?;
         let shop = read_dir(&working_tree()?.join("infra/local/sample/shop"))?;
         sandbox.edit(|outside, now_ms| {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RepoName;
+use crate::redact::redact;
 
 /// How bad it is for the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,6 +56,25 @@ pub struct Bug {
     pub quote_note: Option<String>,
     /// 0 to 1: how sure the model is that this is a bug with enough in it to work on.
     pub ai_confidence: f64,
+}
+
+impl Bug {
+    /// The bug without addresses and secrets in any of its texts: what is asked about it then repeats none.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        Self {
+            title: redact(&self.title),
+            severity: self.severity,
+            steps_to_reproduce: self.steps_to_reproduce.iter().map(|step| redact(step)).collect(),
+            expected: redact(&self.expected),
+            actual: redact(&self.actual),
+            affected_feature: redact(&self.affected_feature),
+            customer_impact: redact(&self.customer_impact),
+            quote: redact(&self.quote),
+            quote_note: self.quote_note.clone(),
+            ai_confidence: self.ai_confidence,
+        }
+    }
 }
 
 /// The sealed result of `extract`.

@@ -114,6 +114,8 @@ reasons! {
     NothingToChange = "nothing_to_change", Decision;
     /// The model's edits do not fit the files at the pinned commit.
     PatchDoesNotApply = "patch_does_not_apply", Decision;
+    /// The model's edits add an e-mail address or a credential that the file did not hold; the last answer is kept in the row.
+    PatchAddsPrivate = "patch_adds_private", Decision;
     /// The model gave two answers that are not of the asked shape; the last one is kept in the row.
     ModelAnswerUnreadable = "model_answer_unreadable", Decision;
     /// The answer is larger than what is read of it.
