@@ -35,6 +35,7 @@ struct Asked {
     connection: Connection,
     github: GithubAccess,
     bug: ratchet_domain::bug::Bug,
+    pins: Pins,
     work: Work,
 }
 
@@ -69,6 +70,7 @@ impl Map {
             connection,
             github,
             bug,
+            pins,
             work,
         })
     }
@@ -108,7 +110,7 @@ impl QueueStage for Map {
         // A bug that is billed is delivered: what comes after the gate asks no budget.
         let claim = self.own.budget.within(claim, &at.ticket, settings).await?;
         let (claim, model) = claim.having(asked.connection.model().await).await?;
-        let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug));
+        let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug, &asked.pins));
         let acted = claim.act(accept_duplicates(rank, ASKING_TWICE)).await?;
         let sealed =
             settle::<Mapping>(acted, &self.own.tokens, &at.ticket, asked.connection.settings()).await?;

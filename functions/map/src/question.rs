@@ -1,7 +1,6 @@
 //! What the model is asked about the candidates that retrieval found, and how its answer is read.
 
-use std::collections::BTreeSet;
-
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use ratchet_domain::bug::{Bug, Location, Mapping};
@@ -31,6 +30,7 @@ const SYSTEM: &str = "You judge which places in the code cause a reported bug. \
 pub(crate) struct RankLocations<'a> {
     github: &'a GithubAccess,
     bug: &'a Bug,
+    now: &'a Pins,
     read: Mutex<Read>,
 }
 
@@ -38,15 +38,18 @@ pub(crate) struct RankLocations<'a> {
 #[derive(Default)]
 struct Read {
     pins: Option<Pins>,
-    files: BTreeSet<(RepoName, String)>,
+    /// By repository and path, and whether the file is executable.
+    files: BTreeMap<(RepoName, String), bool>,
     candidates: Vec<Candidate>,
 }
 
 impl<'a> RankLocations<'a> {
-    pub(crate) fn of(github: &'a GithubAccess, bug: &'a Bug) -> Self {
+    /// `now` is where the repositories stand in this attempt.
+    pub(crate) fn of(github: &'a GithubAccess, bug: &'a Bug, now: &'a Pins) -> Self {
         Self {
             github,
             bug,
+            now,
             read: Mutex::default(),
         }
     }
@@ -69,46 +72,33 @@ impl<'a> RankLocations<'a> {
                 Ok(archive) => archive,
                 Err(error) if error.is_retryable() => return Err(failed_read(&error)),
                 Err(error) => {
-                    usable
-                        .unusable
-                        .push((tree.repo, repository_reason(&error).to_owned()));
+                    usable.leave_out(&tree.repo, repository_reason(&error));
                     continue;
                 }
             };
-            let files: Vec<SourceFile> = archive
-                .files
-                .into_iter()
-                .filter(|file| is_source(&file.path))
-                .map(|file| SourceFile {
+            let sources = archive.files.into_iter().filter(|file| is_source(&file.path));
+            let mut files = Vec::new();
+            for file in sources {
+                let is_executable = file.mode == "100755";
+                read.files
+                    .insert((tree.repo.clone(), file.path.clone()), is_executable);
+                files.push(SourceFile {
                     path: file.path,
                     text: file.text,
-                })
-                .collect();
-            read.files
-                .extend(files.iter().map(|file| (tree.repo.clone(), file.path.clone())));
+                });
+            }
             corpus.add_repo(&tree.repo, &files);
             usable.trees.push(tree);
         }
         if usable.trees.is_empty() {
-            let reason = usable
-                .unusable
-                .first()
-                .map_or("repository_missing", |(_, reason)| known(reason));
-            return Err(Outcome::Refused(Why::new(reason, usable.unusable_text())));
+            return Err(Outcome::Refused(Why::new(
+                usable.why_nothing(),
+                usable.unusable_text(),
+            )));
         }
         read.candidates = search(&corpus, &Query::of_bug(self.bug), CANDIDATES_MAX);
         read.pins = Some(usable);
         Ok(read)
-    }
-}
-
-/// The reason as a word of the closed list; a record could hold any text.
-fn known(reason: &str) -> &'static str {
-    match reason {
-        "repository_archived" => "repository_archived",
-        "repository_empty" => "repository_empty",
-        "repository_too_large" => "repository_too_large",
-        _ => "repository_missing",
     }
 }
 
@@ -123,6 +113,10 @@ impl Asking for RankLocations<'_> {
                 "the intent holds no pinned trees",
             )));
         };
+        // Nothing was read under pins without a tree, so no score can be rolled again: what was mended since counts.
+        if pins.trees.is_empty() && !self.now.trees.is_empty() {
+            return Err(Outcome::Stale(self.now.to_json()));
+        }
         let read = self.read(pins).await?;
         let candidates: Vec<Value> = read
             .candidates
@@ -160,13 +154,14 @@ impl Asking for RankLocations<'_> {
             .map(|value| location(value, &read))
             .collect::<Result<Vec<_>, _>>()?;
         locations.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        let trees = read
+        let (trees, unusable) = read
             .pins
             .as_ref()
-            .map(|pins| pins.trees.clone())
+            .map(|pins| (pins.trees.clone(), pins.unusable.clone()))
             .unwrap_or_default();
         Ok(Mapping {
             trees,
+            unusable,
             locations,
             candidates_hash: candidates_hash(&read.candidates),
         })
@@ -194,7 +189,9 @@ fn location(value: &Value, read: &Read) -> Result<Location, String> {
     };
     let start_line = line("start_line", |candidate| candidate.start_line);
     let end_line = line("end_line", |candidate| candidate.end_line).max(start_line);
+    let executable = read.files.get(&(repo.clone(), path.clone())).copied();
     Ok(Location {
+        executable: executable.unwrap_or(false),
         repo,
         file: path,
         start_line,
@@ -207,7 +204,7 @@ fn location(value: &Value, read: &Read) -> Result<Location, String> {
 
 /// The candidate's repository if it has the file; else the one repository that has it.
 fn repo_of(path: &str, named: Option<&Candidate>, read: &Read) -> Option<RepoName> {
-    let has = |repo: &RepoName| read.files.contains(&(repo.clone(), path.to_owned()));
+    let has = |repo: &RepoName| read.files.contains_key(&(repo.clone(), path.to_owned()));
     if let Some(candidate) = named
         && has(&candidate.repo)
     {

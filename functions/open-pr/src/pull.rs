@@ -1,6 +1,6 @@
 //! The effect: tree, commit and branch, which are named by their content, and the one draft pull request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ratchet_domain::edits::apply;
@@ -20,6 +20,7 @@ use crate::text::PullText;
 pub(crate) struct OpenDraft<'a> {
     github: &'a GithubAccess,
     patch: Patch,
+    executables: BTreeSet<String>,
     branch: String,
     committed_at: String,
 }
@@ -31,9 +32,11 @@ impl<'a> OpenDraft<'a> {
             .ok()
             .and_then(DateTime::<Utc>::from_timestamp_millis)
             .unwrap_or_default();
+        let executables = asked.locations.iter().filter(|place| place.executable);
         Self {
             github,
             patch,
+            executables: executables.map(|place| place.file.clone()).collect(),
             branch: asked.at.ticket.bug().branch(),
             committed_at: at.to_rfc3339_opts(SecondsFormat::Secs, true),
         }
@@ -64,8 +67,8 @@ impl<'a> OpenDraft<'a> {
         let entries: Vec<TreeEntry> = patched
             .into_iter()
             .map(|(path, text)| TreeEntry {
+                mode: self.mode(&path).to_owned(),
                 path,
-                mode: "100644".to_owned(),
                 content: TreeContent::Text(text),
             })
             .collect();
@@ -88,6 +91,15 @@ impl<'a> OpenDraft<'a> {
             .create_commit(repo, &commit)
             .await
             .map_err(|error| failed_read(&error))
+    }
+
+    /// A tree's entry replaces the file whole, its mode too: a script stays executable.
+    fn mode(&self, path: &str) -> &'static str {
+        if self.executables.contains(path) {
+            "100755"
+        } else {
+            "100644"
+        }
     }
 
     /// The branch at that commit. It is never moved: another commit under its name is somebody else's work.

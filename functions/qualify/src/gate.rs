@@ -72,10 +72,12 @@ mod tests {
                 end_line: 1,
                 explanation: String::new(),
                 confidence: *confidence,
+                executable: false,
             })
             .collect();
         Mapping {
             trees: Vec::new(),
+            unusable: Vec::new(),
             locations,
             candidates_hash: String::new(),
         }

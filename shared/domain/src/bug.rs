@@ -107,6 +107,23 @@ pub struct Location {
     pub explanation: String,
     /// 0 to 1.
     pub confidence: f64,
+    /// The file is executable at the pinned commit, and stays so when it is patched.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub executable: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// A repository of the org that was not searched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unusable {
+    /// The repository.
+    pub repo: RepoName,
+    /// Why, as a word of the closed list of reasons.
+    pub reason: String,
 }
 
 /// The commit of a repository that was read, pinned when `map` first claimed the work.
@@ -127,6 +144,9 @@ pub struct PinnedTree {
 pub struct Mapping {
     /// What was read.
     pub trees: Vec<PinnedTree>,
+    /// What was not: a bug may be in there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<Unusable>,
     /// Best first.
     pub locations: Vec<Location>,
     /// Hash over the candidate list that the rerank saw.

@@ -251,6 +251,7 @@ fn mapping() -> Result<Mapping> {
             commit: "c0".to_owned(),
             tree: "t0".to_owned(),
         }],
+        unusable: Vec::new(),
         locations: vec![Location {
             repo,
             file: "src/cart.rs".to_owned(),
@@ -259,6 +260,7 @@ fn mapping() -> Result<Mapping> {
             end_line: 12,
             explanation: WORDS.to_owned(),
             confidence: 0.8,
+            executable: false,
         }],
         candidates_hash: "h0".to_owned(),
     })

@@ -228,6 +228,14 @@ impl Github {
         String::from_utf8(repo.objects.blob(sha)?.to_vec()).ok()
     }
 
+    /// What an entry at the head of a branch is; none where repository, branch or entry is missing.
+    #[must_use]
+    pub fn mode(&self, name: &str, branch: &str, path: &str) -> Option<object::Mode> {
+        let repo = self.repos.get(name)?;
+        let tree = repo.objects.commit(repo.resolve(branch)?)?.tree;
+        repo.objects.at(tree, path).map(|(mode, _)| mode)
+    }
+
     /// The branches of a repository and their heads.
     #[must_use]
     pub fn branches(&self, name: &str) -> BTreeMap<String, String> {

@@ -96,7 +96,7 @@ fn mapping(answered: &Answered<Mapping>) -> Option<Facts> {
             })
         })
         .collect();
-    let line = mapping.locations.first().map_or_else(
+    let mut line = mapping.locations.first().map_or_else(
         || "no location".to_owned(),
         |best| {
             format!(
@@ -105,8 +105,16 @@ fn mapping(answered: &Answered<Mapping>) -> Option<Facts> {
             )
         },
     );
+    for left_out in &mapping.unusable {
+        line.push_str(&format!("; {} not searched: {}", left_out.repo, left_out.reason));
+    }
     Some(Facts {
-        json: json!({ "locations": places, "model": answered.model, "prompt": answered.prompt }),
+        json: json!({
+            "locations": places,
+            "unusable": mapping.unusable,
+            "model": answered.model,
+            "prompt": answered.prompt,
+        }),
         line,
     })
 }
