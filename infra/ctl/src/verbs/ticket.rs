@@ -1,6 +1,7 @@
 //! The life of a ticket.
 
 pub mod facts;
+pub mod held;
 pub mod next;
 pub mod show;
 

@@ -18,6 +18,7 @@ mod decisions;
 mod desk;
 mod forgeries;
 mod forget;
+mod held;
 mod histories;
 mod life;
 mod line;

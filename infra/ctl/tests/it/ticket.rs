@@ -73,7 +73,9 @@ async fn the_json_has_the_keys_that_others_rely_on() -> Result<()> {
     let shown = bench.json(&SHOW).await?;
     assert_eq!(
         keys(&shown),
-        ["bug", "next", "org", "outcome", "pending", "steps", "ticket"]
+        [
+            "bug", "held", "next", "org", "outcome", "pending", "steps", "ticket"
+        ]
     );
     assert_eq!(
         (shown["ticket"].as_str(), shown["outcome"].as_str()),

@@ -9,6 +9,7 @@ use ratchet_guard::{Record, State};
 use serde_json::{Value, json};
 
 use super::facts::{self, answer, kind};
+use super::held;
 use super::next::{Tellings, pending, rank, sentence};
 use crate::App;
 use crate::failure::Failure;
@@ -24,7 +25,8 @@ Examples:
   ctl ticket show acme zendesk 5158 --json | jq -r .next
   ctl ticket show acme zendesk 5158 --bodies      with intents and results: customers' words
 
-One query reads the life. `next` is `done`, or says what is waited for: `waiting for lease until ..`,
+One query reads the life, and the list of what waits for a person is looked through for
+messages of the ticket that no stage could begin with. `next` is `done`, or says what is waited for: `waiting for lease until ..`,
 `retry at ..`, `capped until ..`, `held for review: below_threshold (..)`, `map is next: ..`.
 Without --bodies nothing is printed that a customer or a model wrote.")]
 pub struct Args {
@@ -42,7 +44,8 @@ pub struct Args {
     pub bodies: bool,
 }
 
-/// Runs the verb. **JSON**: `{"org","ticket","bug","outcome","next","pending":[{"step","goes","at_ms"}],"steps":[..]}`;
+/// Runs the verb. **JSON**: `{"org","ticket","bug","outcome","next","pending":[{"step","goes","at_ms"}],"held":[..],
+/// "steps":[..]}`; a held message is `{"subject","step","stage","reason","detail","since_ms"}`;
 /// a step is `{"step","state","fence","attempts","external_id","stage","first_claimed_at_ms","claimed_at_ms",
 /// "settled_at_ms","lease_until_ms","due_at_ms","resume_at_ms","reason","detail","result"}` in the order of time, and with
 /// `--bodies` also `"intent","body","message"`.
@@ -56,8 +59,10 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         provider: args.provider,
         number: args.number.clone(),
     };
-    let mut life = world.ledger()?.life(&ticket.subject()).await?;
-    if life.is_empty() {
+    let ledger = world.ledger()?;
+    let mut life = ledger.life(&ticket.subject()).await?;
+    let held = held::messages(&ledger, &ticket, world.now_ms()).await?;
+    if life.is_empty() && held.is_empty() {
         return Err(Failure::NotFound(format!(
             "nothing is on record org=`{}` ticket=`{}`; a webhook taken just now shows when extract claims it",
             ticket.org,
@@ -77,13 +82,22 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         Tellings::default()
     });
     let pending = pending(&life, world.now_ms(), tellings);
-    let (next, outcome) = (sentence(&pending), outcome(&life));
+    let outcome = match outcome(&life) {
+        "open" | "not_a_bug" if !held.is_empty() => "held",
+        outcome => outcome,
+    };
+    let mut next: Vec<String> = held.iter().map(held::says).collect();
+    if next.is_empty() || !pending.is_empty() {
+        next.push(sentence(&pending));
+    }
+    let next = next.join("; ");
     let steps: Vec<Value> = life.iter().map(|record| step_json(record, args.bodies)).collect();
     let (label, bug) = (ticket.label(), ticket.bug());
     let mut text = format!(
-        "ticket   {label} of {}\nbug      {bug}\noutcome  {outcome}\nnext     {}\n\n{}",
+        "ticket   {label} of {}\nbug      {bug}\noutcome  {outcome}\nnext     {}\n{}\n{}",
         ticket.org,
         plain(&next),
+        held.iter().map(held::line).collect::<String>(),
         timeline(&life)
     );
     if args.bodies {
@@ -98,6 +112,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "outcome": outcome,
             "next": next,
             "pending": pending,
+            "held": held.iter().map(held::json).collect::<Vec<_>>(),
             "steps": steps,
         }),
         notes,
