@@ -4,7 +4,6 @@
 
 use ratchet_domain::settings::{ModelKind, RcaPublish, Settings, Tracker};
 use serde::Serialize;
-use serde_json::Value;
 
 /// Something that validates and will surprise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,9 +20,9 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// Everything to know before relying on these settings; `document` is what they were read from.
+/// Everything to know before relying on these settings.
 #[must_use]
-pub fn warnings(settings: &Settings, document: &Value) -> Vec<Warning> {
+pub fn warnings(settings: &Settings) -> Vec<Warning> {
     let mut found = Vec::new();
     let mut warn = |path: &str, warning: &str| {
         found.push(Warning {
@@ -33,7 +32,7 @@ pub fn warnings(settings: &Settings, document: &Value) -> Vec<Warning> {
     };
     absent(settings, &mut warn);
     unreached(settings, &mut warn);
-    surprising(settings, document, &mut warn);
+    surprising(settings, &mut warn);
     found
 }
 
@@ -75,17 +74,9 @@ fn unreached(settings: &Settings, warn: &mut impl FnMut(&str, &str)) {
     }
 }
 
-fn surprising(settings: &Settings, document: &Value, warn: &mut impl FnMut(&str, &str)) {
+fn surprising(settings: &Settings, warn: &mut impl FnMut(&str, &str)) {
     if settings.billing.mapped_bug_cap == Some(0) {
         warn("billing.mapped_bug_cap", "is 0: every mapped bug waits as capped");
-    }
-    let field = |name: &str| document.get("github").and_then(|github| github.get(name));
-    let app = ["app_id", "installation_id", "private_key"];
-    if field("token").is_some() && app.iter().any(|name| field(name).is_some()) {
-        warn(
-            "github.token",
-            "stands for the app: its app_id, installation_id and private_key are not used",
-        );
     }
     let addresses = [
         (

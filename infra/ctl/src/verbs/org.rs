@@ -80,7 +80,7 @@ fn read(app: &mut App<'_>, path: &Path) -> Result<Document, Failure> {
     })?;
     match Settings::parse(&document) {
         Ok(settings) => Ok(Document {
-            warnings: reach::warnings(&settings, &document),
+            warnings: reach::warnings(&settings),
             settings,
             text,
         }),

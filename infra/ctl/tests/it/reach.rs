@@ -44,12 +44,10 @@ async fn what_this_build_does_not_do_is_warned_of() -> Result<()> {
     document["rca"] = json!({ "publish": "on_deploy" });
     document["billing"] = json!({ "mapped_bug_cap": 0 });
     document["slack"]["api_url"] = json!("http://127.0.0.1:8080/api");
-    document["github"]["app_id"] = json!("1");
     let expected = [
         "model.provider",
         "rca.publish",
         "billing.mapped_bug_cap",
-        "github.token",
         "tracker.api_url",
     ];
     assert_eq!(warned(&document).await?, expected);
