@@ -101,16 +101,12 @@ pub fn parse(args: &[OsString]) -> Result<Cli, Answer> {
             };
         }
         if args.iter().any(|arg| arg == "--json") {
-            let problem = text
-                .trim_start_matches("error: ")
-                .lines()
-                .next()
-                .unwrap_or_default();
+            let problem = one_line(&text);
             let failure = Failure::Invalid {
                 what: "command line".to_owned(),
                 problems: vec![Problem {
                     path: "arguments".to_owned(),
-                    problem: problem.to_owned(),
+                    problem,
                 }],
             };
             return Answer::of_failure(&failure, true);
@@ -121,6 +117,16 @@ pub fn parse(args: &[OsString]) -> Result<Cli, Answer> {
             exit: Exit::Invalid,
         }
     })
+}
+
+/// What is wrong, in one line: clap names what is missing on lines of its own, before it shows the usage.
+fn one_line(text: &str) -> String {
+    let said = text.trim_start_matches("error: ").lines().map(str::trim);
+    let wrong = said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    wrong
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Reads a provider's name.

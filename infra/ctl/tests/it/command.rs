@@ -86,6 +86,9 @@ fn arguments_that_name_nothing_are_refused_with_the_form() {
         let told = json_of(&parse(&args).unwrap_err()).unwrap();
         assert_eq!(told["error"]["code"], "invalid_input");
         assert_eq!(told["error"]["problems"][0]["path"], "arguments");
+        let problem = told["error"]["problems"][0]["problem"].as_str().unwrap();
+        assert!(problem.contains(form) && !problem.contains("Usage"), "{problem}");
+        assert!(!problem.contains('\n'), "{problem}");
     }
 }
 
