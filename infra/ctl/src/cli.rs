@@ -122,7 +122,8 @@ pub fn parse(args: &[OsString]) -> Result<Cli, Answer> {
 /// What is wrong, in one line: clap names what is missing on lines of its own, before it shows the usage.
 fn one_line(text: &str) -> String {
     let said = text.trim_start_matches("error: ").lines().map(str::trim);
-    let wrong = said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let wrong =
+        said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     wrong
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()

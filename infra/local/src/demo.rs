@@ -1,6 +1,7 @@
 //! The main job on real input: signed webhooks in; one bill, one draft pull request a repository, one comment out;
 //! with duplicates, a lost reply, a crash, and bad signatures on the way.
 
+mod leaks;
 mod price;
 mod report;
 pub(crate) mod row;

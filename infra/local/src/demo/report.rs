@@ -6,14 +6,17 @@ use std::fmt;
 use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::ids::{OrgId, Provider as TicketProvider, TicketNumber, TicketRef};
+use ratchet_guard::store::Item;
 use ratchet_runtime::usage::Usage;
 use serde_json::{Value, json};
 
+use super::leaks;
 use super::price::dollars;
 use super::row::{Row, reading_ledger, row};
 use super::setup::{CAPPED_ORG, World};
 use super::story::Told;
 use crate::sandbox::effect::EffectKind;
+use crate::watch::WRITES;
 
 /// What the demo ends with.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ impl Report {
     /// Reads the ledger, the usage table and the providers, and compares them.
     pub(super) async fn of(world: &World, told: &Told) -> Result<Self> {
         let ledger = reading_ledger(world);
+        let writes = world.watch.writes();
         let mut rows = Vec::new();
         for (org, number) in &told.tickets {
             let ticket = TicketRef {
@@ -47,10 +51,14 @@ impl Report {
                 number: TicketNumber::parse(number.as_str())?,
             };
             let life = ledger.life(&ticket.subject()).await?;
-            rows.push(row(&ticket, &life)?);
+            let mut row = row(&ticket, &life)?;
+            row.cost.writes = writes.get(&ticket.subject()).copied().unwrap_or(0);
+            rows.push(row);
         }
         let counts = world.watch.counts();
-        let count = |names: &[&str]| names.iter().filter_map(|name| counts.get(*name)).sum();
+        let written = WRITES
+            .iter()
+            .filter_map(|name| counts.get(&format!("dynamodb {name}")));
         let usage = world.sandbox.read(|outside| outside.model.usage());
         let mut report = Self {
             gates: gates(&rows),
@@ -63,11 +71,7 @@ impl Report {
                 .read(|outside| outside.faults.fired().values().sum()),
             entries: 0,
             total: 0,
-            writes: count(&[
-                "dynamodb PutItem",
-                "dynamodb UpdateItem",
-                "dynamodb TransactWriteItems",
-            ]),
+            writes: written.sum(),
             queue_requests: counts
                 .iter()
                 .filter(|(name, _)| name.starts_with("sqs "))
@@ -83,6 +87,9 @@ impl Report {
         report.compare_bills(world).await?;
         report.explain_one(world).await?;
         report.compare_story();
+        report.compare_questions();
+        let leaks = leaks::found(world, &told.tickets).await?;
+        report.problems.extend(leaks);
         Ok(report)
     }
 
@@ -139,6 +146,7 @@ impl Report {
                     .and_then(|value| value.as_s().ok())
                     .map_or("", String::as_str)
             };
+            self.count_tokens(item);
             if text("sk").starts_with("entry#") {
                 self.entries += 1;
             }
@@ -157,6 +165,30 @@ impl Report {
             ));
         }
         Ok(())
+    }
+
+    /// The tokens of a model step are on record under its ticket.
+    fn count_tokens(&mut self, item: &Item) {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+        let count = |name: &str| {
+            let digits = item.get(name).and_then(|value| value.as_n().ok());
+            digits.and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0)
+        };
+        let (Some(org), Some(ticket)) = (text("org"), text("ticket")) else {
+            return;
+        };
+        if !text("sk").is_some_and(|sk| sk.starts_with("call#")) {
+            return;
+        }
+        let row = self
+            .rows
+            .iter_mut()
+            .find(|row| row.org == *org && ticket.rsplit(':').next() == Some(row.ticket.as_str()));
+        if let Some(row) = row {
+            row.cost.model_calls += count("calls");
+            row.cost.input += count("input");
+            row.cost.output += count("output");
+        }
     }
 
     /// The first bill in plain words, with the proof that it is among those that were sealed.
@@ -180,6 +212,17 @@ impl Report {
         self.explained
             .extend(explained.into_iter().flat_map(|explained| explained.why));
         Ok(())
+    }
+
+    /// Every question that the model answered is on record under its ticket.
+    fn compare_questions(&mut self) {
+        let recorded: u64 = self.rows.iter().map(|row| row.cost.model_calls).sum();
+        if recorded != self.model_calls {
+            self.problems.push(format!(
+                "the model was asked {} times, {recorded} are on record",
+                self.model_calls
+            ));
+        }
     }
 
     /// Everything that the story set up has happened.
@@ -226,17 +269,8 @@ impl Report {
 
     /// The same as JSON, for a machine.
     pub(super) fn to_json(&self) -> Value {
-        let tickets: Vec<Value> = self
-            .rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "org": row.org, "ticket": row.ticket, "outcome": row.outcome, "scores": row.scores,
-                    "location": row.location, "pull_requests": row.pulls, "comment": row.comment,
-                    "charged": row.charged,
-                })
-            })
-            .collect();
+        let tickets: Vec<Value> = self.rows.iter().map(Row::to_json).collect();
+        let (input, output) = self.tokens;
         json!({
             "tickets": tickets,
             "gates": self.gates,
@@ -247,7 +281,8 @@ impl Report {
             "bills": { "entries": self.entries, "total": self.total, "explained": self.explained },
             "counts": {
                 "table_writes": self.writes, "queue_requests": self.queue_requests,
-                "model_calls": self.model_calls, "input_tokens": self.tokens.0, "output_tokens": self.tokens.1,
+                "model_calls": self.model_calls, "input_tokens": input, "output_tokens": output,
+                "dollars": dollars(input, output, self.writes, self.queue_requests),
             },
             "problems": self.problems,
         })
@@ -279,27 +314,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING);
-        table.set_header([
-            "org",
-            "ticket",
-            "outcome",
-            "scores",
-            "location",
-            "draft pull requests",
-            "comment",
-            "charge",
-        ]);
+        table.set_header(Row::HEADS);
         for row in &self.rows {
-            table.add_row([
-                row.org.as_str(),
-                &row.ticket,
-                &row.outcome,
-                &row.scores,
-                &row.location,
-                &row.pulls,
-                if row.comment { "yes" } else { "" },
-                if row.charged { "1" } else { "0" },
-            ]);
+            table.add_row(row.cells());
         }
         writeln!(f, "{table}\n")?;
         let listed = |counts: Vec<(String, u64)>| {

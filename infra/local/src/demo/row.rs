@@ -13,6 +13,9 @@ use ratchet_guard::timing::Timing;
 use ratchet_guard::{Ledger, Record, State, WorkKey};
 use ratchet_runtime::model::Asked;
 
+use serde_json::{Value, json};
+
+use super::price::dollars;
 use super::setup::{CHANNEL, World};
 
 /// One ticket of the table.
@@ -23,10 +26,68 @@ pub(crate) struct Row {
     pub(crate) outcome: String,
     pub(crate) scores: String,
     pub(crate) location: String,
+    pub(crate) branch: String,
     pub(crate) pulls: String,
     pub(crate) comment: bool,
     pub(crate) charged: bool,
     pub(crate) planned: BTreeSet<String>,
+    pub(crate) cost: Cost,
+}
+
+/// What one ticket took.
+#[derive(Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) model_calls: u64,
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    /// Writes that name it; those for all tickets, as counts of concurrency, are nobody's.
+    pub(crate) writes: u64,
+}
+
+impl Row {
+    /// The heads of [`Row::cells`].
+    pub(super) const HEADS: [&str; 9] = [
+        "org",
+        "ticket",
+        "outcome",
+        "scores",
+        "location",
+        "branch",
+        "draft pull requests",
+        "comment",
+        "charge",
+    ];
+
+    /// A line of the table.
+    pub(super) fn cells(&self) -> [&str; 9] {
+        [
+            &self.org,
+            &self.ticket,
+            &self.outcome,
+            &self.scores,
+            &self.location,
+            &self.branch,
+            &self.pulls,
+            if self.comment { "yes" } else { "" },
+            if self.charged { "1" } else { "0" },
+        ]
+    }
+
+    /// The same for a machine, with what it took; dollars are by list prices, without the queues.
+    pub(super) fn to_json(&self) -> Value {
+        let Cost {
+            model_calls,
+            input,
+            output,
+            writes,
+        } = self.cost;
+        json!({
+            "org": self.org, "ticket": self.ticket, "outcome": self.outcome, "scores": self.scores,
+            "location": self.location, "branch": self.branch, "pull_requests": self.pulls, "comment": self.comment,
+            "charged": self.charged, "model_calls": model_calls, "input_tokens": input, "output_tokens": output,
+            "table_writes": writes, "dollars": dollars(input, output, writes, 0),
+        })
+    }
 }
 
 /// A ledger that is only read: no lease is ever taken with it.
@@ -76,6 +137,9 @@ pub(crate) fn row(ticket: &TicketRef, life: &[Record]) -> Result<Row> {
         decided(&mut row, ticket, record)?;
     }
     outside(&mut row, life);
+    if !row.pulls.is_empty() {
+        row.branch = ticket.bug().branch();
+    }
     if row.outcome.is_empty() {
         row.outcome = "unfinished".to_owned();
     }
