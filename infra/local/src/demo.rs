@@ -5,6 +5,8 @@ mod leaks;
 mod price;
 mod report;
 pub(crate) mod row;
+#[cfg(test)]
+mod sample;
 pub(crate) mod setup;
 pub(crate) mod story;
 
