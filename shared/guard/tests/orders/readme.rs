@@ -29,6 +29,22 @@ fn readme_shows_the_workflow_as_it_is_and_it_is_short() {
 }
 
 #[test]
+fn readme_counts_every_file_around_the_workflow() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/order_sync");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        // The workflow itself is shown, and the tree names the others.
+        if matches!(name, "orders.rs" | "workflow.rs") {
+            continue;
+        }
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        let counted = format!("`{name}`, {lines} lines");
+        assert!(README.contains(&counted), "the README does not say: {counted}");
+    }
+}
+
+#[test]
 fn guarded_effect_costs_few_lines_beyond_its_call() {
     let (_, steps) = shown().split_once("async fn steps").unwrap();
     let effects: Vec<&str> = steps
