@@ -19,7 +19,7 @@ const MINUTE_MS: Millis = 60_000;
 const HOUR_MS: Millis = 60 * MINUTE_MS;
 
 pub(super) async fn world() -> Result<World> {
-    World::with(|path| path == "shared/domain/src/redact.rs").await
+    World::with(|path| path == "shared/domain/src/redact/address.rs").await
 }
 
 pub(super) fn hours(world: &World) -> Result<Hours<'_>> {

@@ -8,7 +8,7 @@ const CONFIG = {
   region: "eu-central",
   locale: "de-AT",
   theme: "dark",
-  signingSecret: "whsec_0000test0000",
+  signingSecret: "shopsec_0000test0000",
 };
 
 const FORM = { subject: " Help ", message: " It broke. ", email: "ada@example.test", attachDiagnostics: true };
@@ -19,7 +19,7 @@ test("diagnostics name the release and the region", () => {
 });
 
 test("diagnostics hold no secret", () => {
-  assert.doesNotMatch(ticketOf(FORM, CONFIG).body, /secret|whsec/i);
+  assert.doesNotMatch(ticketOf(FORM, CONFIG).body, /secret|shopsec/i);
 });
 
 test("diagnostics stay at home unless the customer attaches them", () => {
