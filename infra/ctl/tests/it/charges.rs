@@ -41,6 +41,12 @@ async fn a_thousand_charges_at_once_over_64_partitions_are_a_thousand() -> Resul
     let busiest = totals.iter().map(|(_, total)| total.mapped_bugs).max();
     assert!(busiest < Some(40), "{busiest:?} of {CHARGES} in one partition");
     seal(&bench, true).await?;
+    let batches = usage(&bench).batches(&org()?, &month("2026-02")?, 0, 10).await?;
+    let batches: Vec<_> = batches
+        .iter()
+        .map(|batch| (batch.leaves.len(), batch.is_final))
+        .collect();
+    assert_eq!(batches, [(1000, false), (0, true)], "only the last one signs off");
     let told = verify(&bench).await?;
     assert!(told.contains("1000 charges and 0 credits"), "{told}");
     assert!(told.contains("1000 bugs flagged as billed"), "{told}");
