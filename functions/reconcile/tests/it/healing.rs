@@ -5,6 +5,7 @@ use local::stand::MINUTE_MS;
 use ratchet_guard::{State, WorkKey};
 use ratchet_providers::secret::Secret;
 use ratchet_providers::slack::{Slack, message_body};
+use ratchet_providers::text::Text;
 use ratchet_providers::wire::Wire;
 use reconcile::{Kind, Plan, Repair};
 use serde_json::json;
@@ -73,7 +74,9 @@ async fn messages_under_one_marker_are_one_again_and_nobody_elses_is_touched() -
     let token = Secret::new(world.sandbox.read(|outside| outside.slack.token.clone()));
     let slack = Slack::new(Wire::new(&world.sandbox, 0), "https://slack.com/api", &token);
     for effect in [effect.as_str(), effect.as_str(), "of-another-bug"] {
-        slack.post(message_body("C0RATCHET", "again", effect)).await?;
+        slack
+            .post(message_body("C0RATCHET", &Text::new().ours("again"), effect))
+            .await?;
     }
     world
         .sandbox
