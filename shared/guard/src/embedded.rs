@@ -23,6 +23,7 @@
 mod connector;
 mod dispatch;
 mod engine;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -74,19 +75,11 @@ impl Snapshot {
             engine: Arc::new(engine),
         })
     }
-
-    /// How large the content is, in bytes.
-    #[must_use]
-    pub fn size_bytes(&self) -> usize {
-        self.pages.size_bytes()
-    }
 }
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("size_bytes", &self.size_bytes())
-            .finish()
+        f.write_str("Snapshot")
     }
 }
 
@@ -138,6 +131,15 @@ impl EmbeddedDynamo {
     #[must_use]
     pub fn answer(&self, target: &str, body: &[u8]) -> (u16, String) {
         self.engine.answer(target, body)
+    }
+
+    /// Every row of a table as JSON, in the order of the keys, as no operation of the service would tell it: for a
+    /// harness that looks at all of it after each step.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`] when `SQLite` refuses.
+    pub fn rows(&self, table: &str) -> Result<Vec<String>, EmbeddedError> {
+        self.engine.texts(table)
     }
 
     /// The content now; later changes do not touch it.

@@ -37,6 +37,44 @@ pub(super) fn redefines(operation: &str) -> bool {
     )
 }
 
+/// What a success of an operation may have written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Nothing,
+    /// Rows of these tables.
+    Tables(Vec<String>),
+    Anything,
+}
+
+/// What a success of `operation` with this body may have written.
+pub(super) fn writes(operation: &str, body: &[u8]) -> Written {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct One {
+        table_name: String,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Many {
+        transact_items: Vec<std::collections::BTreeMap<String, One>>,
+    }
+    let tables = match operation {
+        "GetItem" | "Query" | "Scan" | "TransactGetItems" | "BatchGetItem" | "DescribeTable"
+        | "ListTables" | "DescribeTimeToLive" => return Written::Nothing,
+        "PutItem" | "UpdateItem" | "DeleteItem" => {
+            serde_json::from_slice(body).map(|One { table_name }| vec![table_name])
+        }
+        "TransactWriteItems" => serde_json::from_slice(body).map(|Many { transact_items }| {
+            let parts = transact_items
+                .into_iter()
+                .flat_map(std::collections::BTreeMap::into_values);
+            parts.map(|part| part.table_name).collect()
+        }),
+        _ => return Written::Anything,
+    };
+    tables.map_or(Written::Anything, Written::Tables)
+}
+
 /// Runs `operation` on the store.
 pub(super) fn answer(storage: &Storage, operation: &str, body: &[u8]) -> Answer {
     // Vector indexes have a life of their own in the emulator; no table here has one.

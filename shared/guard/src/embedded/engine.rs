@@ -1,13 +1,13 @@
 //! The store behind one lock, its copies, and the spare connections that make copies cheap.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use dynoxide::storage::Storage;
 
 use super::EmbeddedError;
-use super::dispatch;
+use super::dispatch::{self, Written};
+use super::rows::{Rows, Shape};
 use super::tokens::Tokens;
 use crate::clock::Clock;
 
@@ -19,9 +19,6 @@ const SPARES_MAX: usize = 32;
 
 /// Where the header of an `SQLite` file names its journal: two bytes, 1 for a rollback journal, 2 for a log.
 const JOURNAL_BYTES: std::ops::Range<usize> = 18..20;
-
-/// Tells one set of table definitions from every other set in this process.
-static SCHEMAS: AtomicU64 = AtomicU64::new(0);
 
 /// The emulator's clock counts seconds; ours counts milliseconds.
 struct Seconds(Arc<dyn Clock>);
@@ -36,17 +33,11 @@ impl dynoxide::storage_backend::Clock for Seconds {
     }
 }
 
-/// A database as bytes.
+/// A content of a store.
 pub(super) struct Pages {
-    bytes: Vec<u8>,
-    schema: u64,
+    shape: Arc<Shape>,
+    rows: Vec<Rows>,
     tokens: Tokens,
-}
-
-impl Pages {
-    pub(super) fn size_bytes(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 /// Connections that copies of one store have given back.
@@ -54,21 +45,21 @@ impl Pages {
 /// Opening a connection costs more than filling one. A spare is taken only for the table definitions that it
 /// last held, because the emulator remembers them per connection.
 #[derive(Clone, Default)]
-pub(super) struct Kin(Arc<Mutex<Vec<(u64, Storage)>>>);
+pub(super) struct Kin(Arc<Mutex<Vec<(Arc<Shape>, Storage)>>>);
 
 impl Kin {
-    fn take(&self, schema: u64) -> Option<Storage> {
+    fn take(&self, shape: &Arc<Shape>) -> Option<Storage> {
         let mut spares = self.0.lock().ok()?;
-        let at = spares.iter().rposition(|(held, _)| *held == schema)?;
+        let at = spares.iter().rposition(|(held, _)| Arc::ptr_eq(held, shape))?;
         Some(spares.swap_remove(at).1)
     }
 
-    fn give(&self, schema: u64, storage: Storage) {
+    fn give(&self, shape: Arc<Shape>, storage: Storage) {
         if let Ok(mut spares) = self.0.lock() {
             if spares.len() >= SPARES_MAX {
                 spares.remove(0);
             }
-            spares.push((schema, storage));
+            spares.push((shape, storage));
         }
     }
 }
@@ -77,8 +68,59 @@ impl Kin {
 struct Held {
     /// Taken out only by `Drop` and by a replacement.
     storage: Option<Storage>,
-    schema: u64,
+    /// The tables, once they were copied, until they are defined anew.
+    shape: Option<Arc<Shape>>,
+    /// The rows of each table of the shape; none of those that were changed since they were last read.
+    rows: Vec<Option<Rows>>,
     tokens: Tokens,
+}
+
+impl Held {
+    /// A store with this content.
+    fn of(storage: Storage, pages: &Pages) -> Self {
+        Self {
+            storage: Some(storage),
+            shape: Some(Arc::clone(&pages.shape)),
+            rows: pages.rows.iter().cloned().map(Some).collect(),
+            tokens: pages.tokens.clone(),
+        }
+    }
+
+    /// An operation was answered with success.
+    fn changed(&mut self, operation: &str, body: &[u8]) {
+        if dispatch::redefines(operation) {
+            self.shape = None;
+            return;
+        }
+        let Some(shape) = &self.shape else { return };
+        match dispatch::writes(operation, body) {
+            Written::Nothing => {}
+            Written::Tables(names) => {
+                for at in names.iter().flat_map(|name| shape.touched(name)) {
+                    if let Some(rows) = self.rows.get_mut(at) {
+                        *rows = None;
+                    }
+                }
+            }
+            Written::Anything => self.rows.clear(),
+        }
+    }
+
+    /// The tables and their rows, read where they are not known.
+    fn content(&mut self) -> Result<(Arc<Shape>, Vec<Rows>), EmbeddedError> {
+        let storage = self.storage.as_ref().ok_or_else(gone)?;
+        let shape = match &self.shape {
+            Some(shape) => Arc::clone(shape),
+            None => {
+                self.rows.clear();
+                Arc::new(Shape::of(storage, bytes(storage)?)?)
+            }
+        };
+        let rows = shape.read(storage, &self.rows)?;
+        self.rows = rows.iter().cloned().map(Some).collect();
+        self.shape = Some(Arc::clone(&shape));
+        Ok((shape, rows))
+    }
 }
 
 /// One store.
@@ -105,25 +147,21 @@ impl Engine {
     }
 
     pub(super) fn from_pages(pages: &Pages, kin: &Kin, clock: Arc<dyn Clock>) -> Result<Self, EmbeddedError> {
-        let spare = kin.take(pages.schema);
-        let mut storage = match spare {
-            Some(storage) => storage.with_clock(Arc::new(Seconds(Arc::clone(&clock)))),
-            None => fresh(&clock)?,
-        };
-        fill(&mut storage, &pages.bytes)?;
-        let engine = Self::around(storage, clock, kin.clone(), false);
-        {
-            let mut held = engine.lock()?;
-            held.schema = pages.schema;
-            held.tokens = pages.tokens.clone();
-        }
-        Ok(engine)
+        let storage = filled(pages, kin, &clock)?;
+        let held = Held::of(storage, pages);
+        Ok(Self {
+            held: Mutex::new(held),
+            clock,
+            kin: kin.clone(),
+            in_file: false,
+        })
     }
 
     fn around(storage: Storage, clock: Arc<dyn Clock>, kin: Kin, in_file: bool) -> Self {
         let held = Held {
             storage: Some(storage),
-            schema: SCHEMAS.fetch_add(1, Ordering::Relaxed),
+            shape: None,
+            rows: Vec::new(),
             tokens: Tokens::default(),
         };
         Self {
@@ -142,45 +180,34 @@ impl Engine {
         let Ok(mut held) = self.lock() else {
             return dispatch::broken();
         };
-        let Held {
-            storage,
-            schema,
-            tokens,
-        } = &mut *held;
+        let Held { storage, tokens, .. } = &mut *held;
         let Some(storage) = storage else {
             return dispatch::broken();
         };
         let (_, operation) = target.rsplit_once('.').unwrap_or(("", target));
-        if operation == "TransactWriteItems" {
-            return tokens.once(self.clock.now_ms(), body, || {
+        let answer = if operation == "TransactWriteItems" {
+            tokens.once(self.clock.now_ms(), body, || {
                 dispatch::answer(storage, operation, body)
-            });
-        }
-        let answer = dispatch::answer(storage, operation, body);
-        if answer.0 == 200 && dispatch::redefines(operation) {
-            *schema = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+            })
+        } else {
+            dispatch::answer(storage, operation, body)
+        };
+        if answer.0 == 200 {
+            held.changed(operation, body);
         }
         answer
     }
 
     pub(super) fn pages(&self) -> Result<(Pages, Kin), EmbeddedError> {
-        let held = self.lock()?;
-        let storage = held.storage.as_ref().ok_or_else(gone)?;
-        let mut bytes = storage
-            .conn()
-            .serialize("main")
-            .map_err(|error| EmbeddedError::new("snapshot", error))?
-            .to_vec();
-        // A copy lives in memory, where SQLite keeps no log.
-        if let Some(journal) = bytes.get_mut(JOURNAL_BYTES) {
-            journal.fill(1);
-        }
-        let pages = Pages {
-            bytes,
-            schema: held.schema,
-            tokens: held.tokens.clone(),
-        };
-        Ok((pages, self.kin.clone()))
+        let mut held = self.lock()?;
+        let (shape, rows) = held.content()?;
+        let tokens = held.tokens.clone();
+        Ok((Pages { shape, rows, tokens }, self.kin.clone()))
+    }
+
+    pub(super) fn texts(&self, table: &str) -> Result<Vec<String>, EmbeddedError> {
+        let (shape, rows) = self.lock()?.content()?;
+        Ok(shape.texts(table, &rows))
     }
 
     pub(super) fn replace(&self, pages: &Pages) -> Result<(), EmbeddedError> {
@@ -188,25 +215,26 @@ impl Engine {
             return Err(EmbeddedError::new("restore", "the store is kept in a file"));
         }
         let mut held = self.lock()?;
-        let same = held.schema == pages.schema;
-        let mut storage = match held.storage.take() {
-            Some(storage) if same => storage,
-            _ => match self.kin.take(pages.schema) {
-                Some(spare) => spare.with_clock(Arc::new(Seconds(self.clock()))),
-                None => fresh(&self.clock)?,
-            },
+        let same = held
+            .shape
+            .as_ref()
+            .is_some_and(|shape| Arc::ptr_eq(shape, &pages.shape));
+        let storage = if same {
+            let (shape, rows) = held.content()?;
+            let storage = held.storage.take().ok_or_else(gone)?;
+            shape.turn(&storage, &rows, &pages.rows)?;
+            storage
+        } else {
+            held.storage = None;
+            filled(pages, &self.kin, &self.clock)?
         };
-        fill(&mut storage, &pages.bytes)?;
-        *held = Held {
-            storage: Some(storage),
-            schema: pages.schema,
-            tokens: pages.tokens.clone(),
-        };
+        *held = Held::of(storage, pages);
         Ok(())
     }
 
     pub(super) fn sweep_ttl(&self) -> Result<usize, EmbeddedError> {
-        let held = self.lock()?;
+        let mut held = self.lock()?;
+        held.rows.clear();
         let storage = held.storage.as_ref().ok_or_else(gone)?;
         dispatch::at_once(dynoxide::ttl::sweep_expired_items(storage))
             .map_err(|error| EmbeddedError::new("sweep", error))
@@ -225,9 +253,9 @@ impl Drop for Engine {
             return;
         }
         if let Ok(held) = self.held.get_mut()
-            && let Some(storage) = held.storage.take()
+            && let (Some(storage), Some(shape)) = (held.storage.take(), held.shape.take())
         {
-            self.kin.give(held.schema, storage);
+            self.kin.give(shape, storage);
         }
     }
 }
@@ -246,6 +274,31 @@ fn prepared(storage: Storage, clock: &Arc<dyn Clock>) -> Storage {
         .conn()
         .set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     storage.with_clock(Arc::new(Seconds(Arc::clone(clock))))
+}
+
+/// The whole database.
+fn bytes(storage: &Storage) -> Result<Vec<u8>, EmbeddedError> {
+    let data = storage.conn().serialize("main");
+    let mut bytes = data
+        .map_err(|error| EmbeddedError::new("snapshot", error))?
+        .to_vec();
+    // A copy lives in memory, where SQLite keeps no log.
+    if let Some(journal) = bytes.get_mut(JOURNAL_BYTES) {
+        journal.fill(1);
+    }
+    Ok(bytes)
+}
+
+/// A connection with this content: a spare one, or a new one.
+fn filled(pages: &Pages, kin: &Kin, clock: &Arc<dyn Clock>) -> Result<Storage, EmbeddedError> {
+    let shape = &pages.shape;
+    let mut storage = match kin.take(shape) {
+        Some(storage) => storage.with_clock(Arc::new(Seconds(Arc::clone(clock)))),
+        None => fresh(clock)?,
+    };
+    fill(&mut storage, &shape.bytes)?;
+    shape.turn(&storage, &shape.rows, &pages.rows)?;
+    Ok(storage)
 }
 
 /// Puts `bytes` in the place of whatever the connection holds.
