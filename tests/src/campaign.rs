@@ -17,13 +17,14 @@ use crate::world::World;
 /// One piece of the search, small enough for one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// All schedules of a pattern with up to so many faults of the six families, and which part of them: the first
-    /// faults whose points leave the rest when divided by the number of parts.
-    Faults(Pattern, usize, (u32, u32)),
+    /// All schedules of a pattern with up to so many faults of the six families; of a part, those whose first fault is
+    /// at a point from the first number up to the second.
+    Faults(Pattern, usize, Option<(u32, u32)>),
     /// All single faults of every kind, without the grid and with a model that strays.
     Kinds(Pattern),
-    /// All orders of two invocations of a stage, with or without one fault, and all zombies.
-    Weave(Stage, bool),
+    /// All orders of two invocations of a stage, with or without one fault, and all zombies; of a part, orders with so
+    /// many switches at most from one to the other while both could go on.
+    Weave(Stage, bool, Option<usize>),
     /// Seeds from the first up to the second.
     Seeds(u64, u64),
     /// A broken variant, which must be caught.
@@ -64,12 +65,15 @@ impl Task {
     #[must_use]
     pub fn print(&self) -> String {
         match self {
-            Self::Faults(pattern, faults, (0, 1)) => format!("faults:{}:{faults}", pattern.as_str()),
-            Self::Faults(pattern, faults, (rest, parts)) => {
-                format!("faults:{}:{faults}:{rest}:{parts}", pattern.as_str())
+            Self::Faults(pattern, faults, None) => format!("faults:{}:{faults}", pattern.as_str()),
+            Self::Faults(pattern, faults, Some((from, to))) => {
+                format!("faults:{}:{faults}:{from}:{to}", pattern.as_str())
             }
             Self::Kinds(pattern) => format!("kinds:{}", pattern.as_str()),
-            Self::Weave(stage, faults) => format!("weave:{stage}:{}", u8::from(*faults)),
+            Self::Weave(stage, faults, None) => format!("weave:{stage}:{}", u8::from(*faults)),
+            Self::Weave(stage, faults, Some(switches)) => {
+                format!("weave:{stage}:{}:{switches}", u8::from(*faults))
+            }
             Self::Seeds(from, to) => format!("seeds:{from}:{to}"),
             Self::Control(variant) => format!("control:{}", variant.as_str()),
         }
@@ -82,16 +86,19 @@ impl Task {
     pub fn parse(text: &str) -> Result<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let pattern = |name: &str| Pattern::from_name(name).with_context(|| format!("no pattern `{name}`"));
+        let stage = |name: &str| Stage::from_name(name).with_context(|| format!("no stage `{name}`"));
         Ok(match parts.as_slice() {
-            ["faults", name, faults] => Self::Faults(pattern(name)?, faults.parse()?, (0, 1)),
-            ["faults", name, faults, rest, parts] => {
-                Self::Faults(pattern(name)?, faults.parse()?, (rest.parse()?, parts.parse()?))
-            }
-            ["kinds", name] => Self::Kinds(pattern(name)?),
-            ["weave", stage, faults] => Self::Weave(
-                Stage::from_name(stage).with_context(|| format!("no stage `{stage}`"))?,
-                *faults == "1",
+            ["faults", name, faults] => Self::Faults(pattern(name)?, faults.parse()?, None),
+            ["faults", name, faults, from, to] => Self::Faults(
+                pattern(name)?,
+                faults.parse()?,
+                Some((from.parse()?, to.parse()?)),
             ),
+            ["kinds", name] => Self::Kinds(pattern(name)?),
+            ["weave", name, faults] => Self::Weave(stage(name)?, *faults == "1", None),
+            ["weave", name, faults, switches] => {
+                Self::Weave(stage(name)?, *faults == "1", Some(switches.parse()?))
+            }
             ["seeds", from, to] => Self::Seeds(from.parse()?, to.parse()?),
             ["control", name] => {
                 Self::Control(Variant::from_name(name).with_context(|| format!("no variant `{name}`"))?)
@@ -106,13 +113,12 @@ impl Task {
     /// When a world itself fails; a broken promise is no error but a finding.
     pub fn run(&self) -> Result<Tally> {
         match self {
-            Self::Faults(pattern, faults, (rest, parts)) => {
+            Self::Faults(pattern, faults, part) => {
                 let world = World::new(Script::of(*pattern), Variant::Sound)?;
                 let search = Search::new(&world, Menu::Six);
-                let search = if *parts > 1 {
-                    search.part(*rest, *parts)
-                } else {
-                    search
+                let search = match part {
+                    Some((from, to)) => search.part(*from..*to),
+                    None => search,
                 };
                 let report = search.run(*faults)?;
                 Ok(Tally::of_faults(report, *pattern == Pattern::Once))
@@ -126,9 +132,10 @@ impl Task {
                 let world = World::new(script, Variant::Sound)?;
                 Ok(Tally::of_faults(Search::new(&world, Menu::All).run(1)?, false))
             }
-            Self::Weave(stage, with_faults) => {
+            Self::Weave(stage, with_faults, switches) => {
                 let world = World::new(Script::of(Pattern::Once), Variant::Sound)?;
-                let report = Weave::new(&world).run(stage.as_str(), *with_faults)?;
+                let weave = Weave::new(&world).switching(switches.unwrap_or(usize::MAX));
+                let report = weave.run(stage.as_str(), *with_faults)?;
                 let interleavings = report.schedules.iter().sum();
                 let Report {
                     findings, counters, ..

@@ -6,16 +6,23 @@
 //! providers. Times are kept by their order, and those to come by their distance from now; hashes by where they occur.
 //! A search that meets a like instant again counts what it found there instead of walking it twice, and walks some of
 //! them all the same, to see that they end alike.
+//!
+//! What a row or a provider says is worked out once for each text of it: most of them are the same at most instants.
+
+mod part;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ratchet_guard::clock::Millis;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
+use crate::engine::Held;
+use crate::host::HeldRequest;
 use crate::script::Pattern;
 use crate::shadow::text;
-use crate::world::{START_MS, World};
+use crate::world::World;
+use part::{Part, digest};
 
 /// Attributes that nothing reads once a row is sealed.
 const DEAD_WHEN_SEALED: [&str; 9] = [
@@ -42,85 +49,114 @@ const DEAD_OUTSIDE: [&str; 8] = [
     "calls",
 ];
 
-/// The likeness of this instant; none while a request is on its way, since it may hold anything.
-pub(crate) fn of(world: &World) -> Option<[u8; 16]> {
-    if !world.hub.lock().at.held.is_empty() {
-        return None;
+/// Parts by the texts that they were made from.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Mutex<BTreeMap<String, Arc<Part>>>);
+
+/// Parts that are kept at most.
+const KNOWN_MAX: usize = 20_000;
+
+impl Known {
+    /// The part that `make` makes of this text, which `kind` tells from the same text of another kind.
+    fn part(&self, kind: char, text: &str, make: impl FnOnce(Value) -> Value) -> Arc<Part> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("{kind}{text}");
+        if let Some(part) = known.get(&name) {
+            return Arc::clone(part);
+        }
+        let part = Arc::new(Part::of(&make(serde_json::from_str(text).unwrap_or_default())));
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(name, Arc::clone(&part));
+        part
     }
-    let now_ms = world.hub.now_ms();
-    let whole = Value::Array(vec![tables(world), queues(world), outside(world), host(world)]);
-    let mut times = BTreeMap::new();
-    collect(&whole, now_ms, &mut times);
-    let past: Vec<Millis> = times.into_keys().collect();
-    let mut printer = Printer {
-        now_ms,
-        past,
-        names: BTreeMap::new(),
-        hasher: Sha256::new(),
-    };
-    printer.print(&whole);
-    let digest = printer.hasher.finalize();
-    let mut short = [0; 16];
-    for (to, from) in short.iter_mut().zip(digest) {
-        *to = from;
-    }
-    Some(short)
 }
 
-fn tables(world: &World) -> Value {
-    let ledger = world.hub.scan("LedgerTable").into_iter().map(|mut row| {
-        let state = text(&row, "state").to_owned();
-        if let Some(row) = row.as_object_mut() {
-            row.remove("attempt_id");
-            if state == "sealed" {
-                row.retain(|name, _| !DEAD_WHEN_SEALED.contains(&name.as_str()));
+/// The likeness of this instant. While a request is on its way it may ask for anything, so everything is kept then.
+pub(crate) fn of(world: &World) -> Option<[u8; 16]> {
+    let held = held(world);
+    let mut parts = tables(world, held.is_empty());
+    parts.push(Arc::new(Part::of(&json!(held))));
+    parts.push(Arc::new(Part::of(&queues(world))));
+    parts.extend(outside(world));
+    parts.push(Arc::new(Part::of(&host(world))));
+    Some(digest(&parts, world.hub.now_ms()))
+}
+
+/// What is on its way, and when it lands.
+fn held(world: &World) -> Vec<Value> {
+    let one = |held: &Held<HeldRequest>| {
+        let what = match &held.what {
+            HeldRequest::Aws(call, _) => json!([call.operation, call.attempt, call.json()]),
+            HeldRequest::Provider(request) => {
+                json!([held.label, String::from_utf8_lossy(request.body())])
             }
-        }
-        row
-    });
-    let events = world.hub.scan("EventsTable").into_iter().map(|mut row| {
-        if let Some(row) = row.as_object_mut() {
-            row.retain(|name, _| {
-                !matches!(
-                    name.as_str(),
-                    "attempt_id" | "received_at" | "ttl" | "consumed_at_time"
-                )
-            });
-            if row.contains_key("consumed_at") {
-                row.retain(|name, _| !matches!(name.as_str(), "hand_over_until" | "due_at"));
-            }
-        }
-        row
-    });
-    let usage = world.hub.scan("UsageTable").into_iter().map(|mut row| {
-        let key = text(&row, "sk").to_owned();
-        if let Some(row) = row.as_object_mut() {
-            row.retain(|name, _| !matches!(name.as_str(), "hash" | "billed_at" | "at_ms"));
-            if let Some((step, _fence)) = key.rsplit_once('#').filter(|_| key.starts_with("call#")) {
-                row.insert("sk".to_owned(), json!(step));
-            }
-        }
-        row
-    });
-    let sorted = |rows: Vec<Value>| {
-        let mut lines: Vec<(String, Value)> = rows
-            .into_iter()
-            .map(|row| {
-                let name = |field: &str| row.get(field).map(Value::to_string).unwrap_or_default();
-                let key = ["subject", "step", "event", "org_period", "sk"]
-                    .map(name)
-                    .join("/");
-                (key, row)
-            })
-            .collect();
-        lines.sort_by(|one, other| one.0.cmp(&other.0));
-        Value::Array(lines.into_iter().map(|(_, row)| row).collect())
+        };
+        json!([held.due_ms, what])
     };
-    json!([
-        sorted(ledger.collect()),
-        sorted(events.collect()),
-        sorted(usage.collect())
-    ])
+    world.hub.lock().at.held.iter().map(one).collect()
+}
+
+fn tables(world: &World, is_quiet: bool) -> Vec<Arc<Part>> {
+    let whole: fn(Value) -> Value = |row| row;
+    let kinds: [(&str, char, fn(Value) -> Value); 3] = if is_quiet {
+        [
+            ("LedgerTable", 'l', ledger),
+            ("EventsTable", 'e', event),
+            ("UsageTable", 'u', usage),
+        ]
+    } else {
+        [
+            ("LedgerTable", 'w', whole),
+            ("EventsTable", 'w', whole),
+            ("UsageTable", 'w', whole),
+        ]
+    };
+    let mut parts = Vec::new();
+    for (table, kind, make) in kinds {
+        let rows = world.hub.aws.dynamo.rows(table).unwrap_or_default();
+        parts.push(Arc::new(Part::of(&json!([table, rows.len()]))));
+        parts.extend(rows.iter().map(|row| world.known.part(kind, row, make)));
+    }
+    parts
+}
+
+fn ledger(mut row: Value) -> Value {
+    let state = text(&row, "state").to_owned();
+    if let Some(row) = row.as_object_mut() {
+        row.remove("attempt_id");
+        if state == "sealed" {
+            row.retain(|name, _| !DEAD_WHEN_SEALED.contains(&name.as_str()));
+        }
+    }
+    row
+}
+
+fn event(mut row: Value) -> Value {
+    if let Some(row) = row.as_object_mut() {
+        row.retain(|name, _| {
+            !matches!(
+                name.as_str(),
+                "attempt_id" | "received_at" | "ttl" | "consumed_at_time"
+            )
+        });
+        if row.contains_key("consumed_at") {
+            row.retain(|name, _| !matches!(name.as_str(), "hand_over_until" | "due_at"));
+        }
+    }
+    row
+}
+
+fn usage(mut row: Value) -> Value {
+    let key = text(&row, "sk").to_owned();
+    if let Some(row) = row.as_object_mut() {
+        row.retain(|name, _| !matches!(name.as_str(), "hash" | "billed_at" | "at_ms"));
+        if let Some((step, _fence)) = key.rsplit_once('#').filter(|_| key.starts_with("call#")) {
+            row.insert("sk".to_owned(), json!(step));
+        }
+    }
+    row
 }
 
 fn queues(world: &World) -> Value {
@@ -140,21 +176,34 @@ fn queues(world: &World) -> Value {
     })
 }
 
-fn outside(world: &World) -> Value {
-    let all = world.hub.sandbox.read(|outside| {
-        json!([
-            outside.zendesk,
-            outside.github,
-            outside.slack,
-            world.script.noisy.then_some(&outside.model)
-        ])
+fn outside(world: &World) -> Vec<Arc<Part>> {
+    let noisy = world.script.noisy;
+    let make = move |mut value: Value| {
+        if !noisy {
+            prune(&mut value);
+        }
+        value
+    };
+    let (mut texts, effects) = world.hub.sandbox.read(|outside| {
+        let texts = vec![
+            ('z', written(&outside.zendesk)),
+            ('g', written(&outside.github.without_objects())),
+            ('s', written(&outside.slack)),
+        ];
+        (texts, written(&outside.effects()))
     });
-    let effects = world.hub.sandbox.effects();
-    let mut all = json!([all, effects]);
-    if !world.script.noisy {
-        prune(&mut all);
+    texts.push(('x', effects));
+    if noisy {
+        texts.push(('m', world.hub.sandbox.read(|outside| written(&outside.model))));
     }
-    all
+    let texts = texts.iter();
+    texts
+        .map(|(kind, text)| world.known.part(*kind, text, make))
+        .collect()
+}
+
+fn written(what: &impl Serialize) -> String {
+    serde_json::to_string(what).unwrap_or_default()
 }
 
 fn prune(value: &mut Value) {
@@ -188,114 +237,4 @@ fn host(world: &World) -> Value {
         (world.script.pattern == Pattern::Twice || world.script.pattern == Pattern::Again)
             .then_some(&host.sent)
     ])
-}
-
-/// The time that a number or a text stands for, if it does.
-fn time(value: &Value) -> Option<Millis> {
-    let plausible = |ms: Millis| {
-        (START_MS - 86_400_000..START_MS + 500 * 86_400_000)
-            .contains(&ms)
-            .then_some(ms)
-    };
-    match value {
-        Value::Number(number) => {
-            let number = number.as_u64()?;
-            plausible(number).or_else(|| plausible(number.saturating_mul(1_000)))
-        }
-        Value::String(text) => {
-            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-            if text.len() == 13 && digits(text) {
-                return plausible(text.parse().ok()?);
-            }
-            if let Some((seconds, micros)) = text.split_once('.')
-                && seconds.len() == 10
-                && digits(seconds)
-                && digits(micros)
-            {
-                return plausible(seconds.parse::<u64>().ok()?.saturating_mul(1_000));
-            }
-            if text.len() < 20 || text.as_bytes().get(10) != Some(&b'T') {
-                return None;
-            }
-            let at = chrono::DateTime::parse_from_rfc3339(text).ok()?;
-            plausible(u64::try_from(at.timestamp_millis()).ok()?)
-        }
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// JSON inside a text.
-fn inside(text: &str) -> Option<Value> {
-    let first = text.as_bytes().first()?;
-    matches!(first, b'{' | b'[').then(|| serde_json::from_str(text).ok())?
-}
-
-fn collect(value: &Value, now_ms: Millis, times: &mut BTreeMap<Millis, ()>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(item, now_ms, times)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, now_ms, times)),
-        other => {
-            if let Some(at) = time(other) {
-                if at <= now_ms {
-                    times.insert(at, ());
-                }
-            } else if let Some(inner) = other.as_str().and_then(inside) {
-                collect(&inner, now_ms, times);
-            }
-        }
-    }
-}
-
-struct Printer {
-    now_ms: Millis,
-    past: Vec<Millis>,
-    names: BTreeMap<String, usize>,
-    hasher: Sha256,
-}
-
-impl Printer {
-    fn put(&mut self, kind: u8, bytes: &[u8]) {
-        self.hasher.update([kind]);
-        self.hasher.update((bytes.len() as u64).to_be_bytes());
-        self.hasher.update(bytes);
-    }
-
-    fn print(&mut self, value: &Value) {
-        if let Some(at) = time(value) {
-            if at > self.now_ms {
-                self.put(b'>', &(at - self.now_ms).to_be_bytes());
-            } else {
-                let rank = self.past.partition_point(|past| *past < at) as u64;
-                self.put(b'<', &rank.to_be_bytes());
-            }
-            return;
-        }
-        match value {
-            Value::Array(items) => {
-                self.put(b'[', &(items.len() as u64).to_be_bytes());
-                items.iter().for_each(|item| self.print(item));
-            }
-            Value::Object(fields) => {
-                // The order of an object's fields says nothing.
-                let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
-                self.put(b'{', &(sorted.len() as u64).to_be_bytes());
-                for (name, field) in sorted {
-                    self.put(b':', name.as_bytes());
-                    self.print(field);
-                }
-            }
-            Value::String(text) => {
-                if let Some(inner) = inside(text) {
-                    self.print(&inner);
-                } else if matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    let next = self.names.len();
-                    let name = *self.names.entry(text.clone()).or_insert(next) as u64;
-                    self.put(b'#', &name.to_be_bytes());
-                } else {
-                    self.put(b'"', text.as_bytes());
-                }
-            }
-            other => self.put(b'.', other.to_string().as_bytes()),
-        }
-    }
 }

@@ -33,9 +33,9 @@ const FAULTY_CALLS: u32 = 160;
 pub fn seed(seed: u64, variant: Variant, keep: &mut dyn FnMut(&str)) -> Result<(Seeded, Counters)> {
     let mut dice = Dice::new(seed);
     // Few tickets mostly: a small world finds most, and many of them fit into the time.
-    let tickets = match dice.below(50) {
+    let tickets = match dice.below(200) {
         0 => 20 + dice.below(31),
-        1..8 => 4 + dice.below(8),
+        1..16 => 4 + dice.below(8),
         _ => 1 + dice.below(3),
     };
     let pattern = Pattern::ALL

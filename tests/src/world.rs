@@ -64,6 +64,8 @@ pub(crate) struct World {
     /// The comparison with the providers, on a way of its own that meets no fault.
     pub(crate) reconcile: reconcile::Reconcile,
     pub(crate) start: Node,
+    /// What is known of likenesses.
+    pub(crate) known: crate::likeness::Known,
     /// Queue names by stage, and their dead letters.
     pub(crate) queues: BTreeMap<Stage, String>,
 }
@@ -141,6 +143,7 @@ impl World {
             runtime,
             deployments,
             start,
+            known: crate::likeness::Known::default(),
             queues,
         })
     }

@@ -103,6 +103,12 @@ impl World {
             calls: BTreeMap::new(),
         }
     }
+
+    /// What landed through the interfaces, in order.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
 }
 
 /// What became of one request.

@@ -23,11 +23,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// All singles, all pairs of the plain deliveries, all orders, 2,000 seeds, every broken variant.
+    /// All singles, all pairs of the plain deliveries, all orders and those of few switches with a fault, 2,000 seeds,
+    /// every broken variant.
     Ci,
-    /// Singles, some seeds, every broken variant.
+    /// Singles, orders, some seeds, every broken variant.
     Quick,
-    /// All triples too, and 20,000 seeds.
+    /// All triples of the plain deliveries and all pairs of the others, all orders with a fault, 20,000 seeds.
     Nightly,
     /// The guard's example, orders to invoices: all singles and pairs, all orders of two runs, every wrong version.
     Orders {
@@ -40,8 +41,8 @@ enum Command {
         /// As a failure prints it: `<variant>/<pattern>/<faults>` or `seed/<number>`.
         id: String,
     },
-    /// One task alone, for people: `faults:<pattern>:<faults>`, `kinds:<pattern>`, `weave:<stage>:<0|1>`,
-    /// `seeds:<from>:<to>`, `control:<variant>`.
+    /// One task alone, for people: `faults:<pattern>:<faults>[:<from>:<to>]`, `kinds:<pattern>`,
+    /// `weave:<stage>:<0|1>[:<switches>]`, `seeds:<from>:<to>`, `control:<variant>`.
     One {
         /// Which.
         task: String,
@@ -56,9 +57,9 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
-        Command::Ci => campaign(tasks(2, 2_000), arguments.workers),
-        Command::Quick => campaign(tasks(1, 100), arguments.workers),
-        Command::Nightly => campaign(tasks(3, 20_000), arguments.workers),
+        Command::Ci => campaign(tasks(Extent::Ci), arguments.workers),
+        Command::Quick => campaign(tasks(Extent::Quick), arguments.workers),
+        Command::Nightly => campaign(tasks(Extent::Nightly), arguments.workers),
         Command::Orders { singles } => orders(singles),
         Command::Replay { id } => again(&id),
         Command::One { task } => Ok(told(&Task::parse(&task)?.run()?, false)),
@@ -72,19 +73,53 @@ fn main() -> Result<ExitCode> {
 /// Seeds that one process takes at a time.
 const SEEDS_A_TASK: u64 = 50;
 
-/// Parts into which the longest searches fall, so that no process is left alone with one in the end.
-const PARTS: u32 = 8;
+/// The points at which the parts of the longest searches begin, so that no process is left alone with one in the end.
+const PARTS: [u32; 7] = [0, 16, 32, 48, 64, 80, 96];
 
-/// The longest first: `most` faults for the plain deliveries, one fewer for the other patterns.
-fn tasks(most: usize, seeds: u64) -> Vec<Task> {
-    let parts = if most > 1 { PARTS } else { 1 };
-    let mut tasks: Vec<Task> = (0..parts)
-        .map(|rest| Task::Faults(Pattern::Once, most, (rest, parts)))
-        .collect();
-    tasks.extend(Stage::ALL.into_iter().map(|stage| Task::Weave(stage, most > 1)));
+/// Switches between two invocations in the orders with a fault of a change's own run.
+const SWITCHES: usize = 2;
+
+/// How far a search goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Quick,
+    Ci,
+    Nightly,
+}
+
+/// The longest first.
+fn tasks(extent: Extent) -> Vec<Task> {
+    let (most, others_most, seeds) = match extent {
+        Extent::Quick => (1, 1, 100),
+        Extent::Ci => (2, 1, 2_000),
+        Extent::Nightly => (3, 2, 20_000),
+    };
+    let mut tasks = Vec::new();
+    if most == 1 {
+        tasks.push(Task::Faults(Pattern::Once, most, None));
+    } else {
+        let ends = PARTS.into_iter().skip(1).chain([u32::MAX]);
+        let parts = PARTS.into_iter().zip(ends);
+        tasks.extend(parts.map(|part| Task::Faults(Pattern::Once, most, Some(part))));
+    }
+    for stage in Stage::ALL {
+        match extent {
+            Extent::Quick => tasks.push(Task::Weave(stage, false, None)),
+            Extent::Ci => {
+                tasks.push(Task::Weave(stage, true, Some(SWITCHES)));
+                tasks.push(Task::Weave(stage, false, None));
+            }
+            Extent::Nightly => tasks.push(Task::Weave(stage, true, None)),
+        }
+    }
     let others = Pattern::ALL.into_iter().filter(|one| *one != Pattern::Once);
-    tasks.extend(others.map(|one| Task::Faults(one, most.saturating_sub(1).max(1), (0, 1))));
-    tasks.extend(Pattern::ALL.into_iter().map(Task::Kinds));
+    tasks.extend(others.map(|one| Task::Faults(one, others_most, None)));
+    let kinds = Pattern::ALL.into_iter();
+    tasks.extend(
+        kinds
+            .filter(|one| extent == Extent::Nightly || *one == Pattern::Once)
+            .map(Task::Kinds),
+    );
     let starts = (0..seeds).step_by(usize::try_from(SEEDS_A_TASK).unwrap_or(1));
     tasks.extend(starts.map(|from| Task::Seeds(from, (from + SEEDS_A_TASK).min(seeds))));
     tasks.extend(

@@ -3,7 +3,7 @@
 use ratchet_guard::clock::Millis;
 
 use super::fault::Fault;
-use super::points::Points;
+use super::points::{Held, Points};
 
 /// One outside call, as the faults treat it. `run` is the place of the invocation that makes it.
 pub trait Outside: Send + Sync {
@@ -38,6 +38,9 @@ pub trait Outside: Send + Sync {
     /// What lands later, and the latest instant at which it does, when it was sent now by an invocation that is cut
     /// off at `end_ms`.
     fn late(&self, now_ms: Millis, end_ms: Millis) -> (Self::Late, Millis);
+
+    /// Has these land, which were on their way for as long as they could be.
+    fn land(&self, due: Vec<Held<Self::Late>>);
 }
 
 /// How one call ends.
@@ -55,6 +58,12 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
         let run = self.current();
         let label = call.label();
         self.permission(run, &label).await;
+        // While another invocation hung, the clock went past the time at which these have landed.
+        let now_ms = self.now_ms();
+        let due = self.take_held(|held| held.due_ms <= now_ms);
+        if !due.is_empty() {
+            call.land(due);
+        }
         let verdict = self.decide(run, call, &label);
         match verdict {
             Verdict::Answer(answer) => answer,

@@ -97,6 +97,7 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
             }
             pick.push(next);
         }
+        self.lock().current = usize::MAX;
         Ok(told)
     }
 

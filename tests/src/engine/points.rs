@@ -55,7 +55,7 @@ pub struct Held<L> {
 pub struct Mark<S, L> {
     /// Number of the next outside call.
     pub point: u32,
-    /// Number of the next attempt id.
+    /// Number of the next attempt id that is no invocation's.
     pub next_id: u64,
     /// Number of the next invocation.
     pub invocation: u32,
@@ -101,6 +101,8 @@ pub struct Run {
     pub(super) lasting: Option<Fault>,
     /// A fingerprint of all that it was answered.
     pub heard: u64,
+    /// How many attempt ids it has made.
+    pub(super) ids: u64,
 }
 
 /// What changes under one lock.
@@ -239,9 +241,15 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
         }
     }
 
-    /// Attempt ids that count, from the schedule's own counter: the same schedule makes the same ids.
+    /// Attempt ids that count: each invocation has its own, so that what one does before another changes no id of
+    /// either, and the same schedule makes the same ids.
     pub fn fresh_id(&self) -> String {
         let mut inner = self.lock();
+        let current = inner.current;
+        if let Some(run) = inner.runs.get_mut(current) {
+            run.ids += 1;
+            return format!("attempt-{}-{}", run.number, run.ids);
+        }
         inner.at.next_id += 1;
         format!("attempt-{}", inner.at.next_id)
     }

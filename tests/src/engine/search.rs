@@ -1,6 +1,7 @@
 //! Every schedule with up to so many faults, walked as a tree whose like branches are walked once.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::Result;
 
@@ -61,8 +62,8 @@ pub struct Search<'w, L: Life> {
     menu: Menu,
     /// Stop at the first violation of one of these.
     stop_at: Option<&'w [&'w str]>,
-    /// First faults at points of this remainder alone: a part of the whole for one process.
-    part: Option<(u32, u32)>,
+    /// First faults at these points alone: a part of the whole for one process.
+    part: Option<Range<u32>>,
     /// Instants by likeness and faults left, with the schedules that begin there, by their number of faults.
     seen: BTreeMap<([u8; 16], usize), Vec<u64>>,
     path: Plan,
@@ -107,11 +108,11 @@ impl<'w, L: Life> Search<'w, L> {
         self
     }
 
-    /// Only schedules whose first fault is at a point that leaves `rest` when divided by `parts`; the life without
-    /// faults belongs to the part 0.
+    /// Only schedules whose first fault is at one of these points; the life without faults belongs to the part that
+    /// has the point 0. Points side by side belong together: their faults come to like instants.
     #[must_use]
-    pub fn part(mut self, rest: u32, parts: u32) -> Self {
-        self.part = Some((rest, parts.max(1)));
+    pub fn part(mut self, points: Range<u32>) -> Self {
+        self.part = Some(points);
         self
     }
 
@@ -129,7 +130,7 @@ impl<'w, L: Life> Search<'w, L> {
         self.report.merged = vec![0; faults + 1];
         world.back_to(&start)?;
         let mut schedules = self.instant(&start, faults)?;
-        if self.part.is_some_and(|(rest, _)| rest != 0)
+        if self.part.as_ref().is_some_and(|points| !points.contains(&0))
             && let Some(plain) = schedules.first_mut()
         {
             *plain = 0;
@@ -219,7 +220,7 @@ impl<'w, L: Life> Search<'w, L> {
     fn is_of_another_part(&self, here: &Plan, point: u32) -> bool {
         self.path.0.is_empty()
             && here.0.is_empty()
-            && self.part.is_some_and(|(rest, parts)| point % parts != rest)
+            && self.part.as_ref().is_some_and(|points| !points.contains(&point))
     }
 
     /// Takes what was violated; whether anything was.

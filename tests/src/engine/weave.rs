@@ -1,7 +1,7 @@
 //! Two invocations of one message side by side: every order of their calls that can make a difference, and every pair
 //! of instants at which the one is stopped past its lease and goes on as a zombie.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
@@ -12,13 +12,20 @@ use super::search::{Finding, Report};
 /// Whose turn it was at each choice: `0` or `1`.
 type Order = Vec<usize>;
 
-/// What two invocations were told so far, whether they are gone, and how the world stands.
-type Heard = (u64, u64, bool, bool, Option<[u8; 16]>);
+/// Where a race stands: what each invocation was told and whether it is gone; how the world stands, and the time.
+///
+/// Both run the same code on the same message, so that what each was told says all that it knows, and it makes no
+/// difference which of them it was; but where switches are counted, the one that went last stands first.
+type Heard = ([(u64, bool); 2], Option<[u8; 16]>, u64);
 
 /// A search over the orders of two invocations.
 pub struct Weave<'w, L: Races> {
     world: &'w L,
-    heard: BTreeSet<Heard>,
+    /// Switches from one invocation to the other that an order has at most.
+    switches_max: usize,
+    /// Instants of races that were met, by whether a fault could still come; with the switches that were left.
+    heard: BTreeMap<(Heard, bool), usize>,
+    /// Instants without faults to come from which a life was walked to its end.
     ended: BTreeSet<[u8; 16]>,
     report: Report,
 }
@@ -33,10 +40,16 @@ impl<L: Races> std::fmt::Debug for Weave<'_, L> {
 struct Woven {
     /// Which went, at each choice.
     choices: Order,
+    /// The number of the call that was made after each choice.
+    points: Vec<u32>,
     /// It came to an instant that was met before.
     known: bool,
-    calls: u32,
+    /// The number of its first call, and the one after its last.
+    calls: std::ops::Range<u32>,
 }
+
+/// An order that is still to be walked: its faults, and its first choices.
+type Open = (Plan, Order);
 
 /// Findings that are kept.
 const FINDINGS_MAX: usize = 20;
@@ -47,10 +60,18 @@ impl<'w, L: Races> Weave<'w, L> {
     pub fn new(world: &'w L) -> Self {
         Self {
             world,
-            heard: BTreeSet::new(),
+            switches_max: usize::MAX,
+            heard: BTreeMap::new(),
             ended: BTreeSet::new(),
             report: Report::default(),
         }
+    }
+
+    /// Only orders with so many switches from one invocation to the other while both could go on.
+    #[must_use]
+    pub fn switching(mut self, switches_max: usize) -> Self {
+        self.switches_max = switches_max;
+        self
     }
 
     /// All orders of two invocations of this step without faults, and all zombies; with `faults`, all orders with one
@@ -61,15 +82,10 @@ impl<'w, L: Races> Weave<'w, L> {
     pub fn run(mut self, what: &str, faults: bool) -> Result<Report> {
         let world = self.world;
         let node = world.before(what)?;
-        let first = world.points().lock().at.point;
-        let calls = self.orders(what, &node, &Plan::default())?;
-        self.zombies(what, &node, calls)?;
-        if faults {
-            for point in first..first + calls {
-                for fault in Fault::six(point) {
-                    self.orders(what, &node, &Plan::default().with(point, fault))?;
-                }
-            }
+        let calls = self.orders(what, &node, faults)?;
+        // With few switches it is a part of a search, whose whole has the zombies.
+        if self.switches_max == usize::MAX {
+            self.zombies(what, &node, calls)?;
         }
         self.report.counters = std::mem::take(&mut world.points().lock().counters);
         Ok(self.report)
@@ -92,7 +108,7 @@ impl<'w, L: Races> Weave<'w, L> {
             ["weave", what, plan, order] => {
                 let node = self.world.before(what)?;
                 self.world.points().begin(&Plan::default(), true);
-                self.one(what, &node, &Plan::parse(plan)?, &numbers(order)?)?;
+                self.one(what, &node, &(Plan::parse(plan)?, numbers(order)?), false)?;
             }
             ["zombie", what, order] => {
                 let node = self.world.before(what)?;
@@ -112,41 +128,57 @@ impl<'w, L: Races> Weave<'w, L> {
         Ok((std::mem::take(&mut inner.at.violations), trace))
     }
 
-    /// All orders of two invocations under this plan; how many calls the longest took.
-    fn orders(&mut self, what: &str, node: &L::Node, plan: &Plan) -> Result<u32> {
+    /// All orders of two invocations, and with `faults` each of them with each fault at each of its calls; how many
+    /// calls the longest without a fault took.
+    ///
+    /// An order is walked until an instant that another one met: from there on the same orders follow, whatever led
+    /// to it. With a fault it begins as the order without it does, up to the call that meets the fault.
+    fn orders(&mut self, what: &str, node: &L::Node, faults: bool) -> Result<u32> {
         self.heard.clear();
         self.ended.clear();
-        let mut open: Vec<Order> = vec![Vec::new()];
-        let mut calls = 0;
-        while let Some(prefix) = open.pop() {
-            let woven = self.one(what, node, plan, &prefix)?;
-            calls = calls.max(woven.calls);
+        let mut open: Vec<Open> = vec![Open::default()];
+        let mut longest = 0;
+        while let Some(order) = open.pop() {
+            let (plan, prefix) = &order;
+            let more_faults = faults && plan.0.is_empty();
+            let woven = self.one(what, node, &order, more_faults)?;
+            if plan.0.is_empty() {
+                longest = longest.max(woven.calls.end - woven.calls.start);
+            }
             self.report.steps += 1;
             self.count(usize::from(woven.known));
-            // What was chosen beyond the prefix was the first of two: the other is still to be walked.
+            // Beyond the prefix the one that went last went on: the other is still to be walked.
             for at in prefix.len()..woven.choices.len() {
                 let mut other: Order = woven.choices.get(..at).unwrap_or_default().to_vec();
-                other.push(1);
-                open.push(other);
+                other.push(1 - last_of(&other));
+                if switches(&other) <= self.switches_max {
+                    open.push((plan.clone(), other));
+                }
             }
+            if more_faults {
+                open.extend(with_a_fault(prefix.len(), &woven));
+            }
+            let id = || format!("weave/{what}/{}/{}", plan.print(), printed(&woven.choices));
             if !woven.known {
-                self.finish(|| format!("weave/{what}/{}/{}", plan.print(), printed(&woven.choices)))?;
+                self.finish()?;
             }
+            self.judge(id);
         }
-        Ok(calls)
+        Ok(longest)
     }
 
-    fn one(&mut self, what: &str, node: &L::Node, plan: &Plan, prefix: &Order) -> Result<Woven> {
+    fn one(&mut self, what: &str, node: &L::Node, (plan, prefix): &Open, more_faults: bool) -> Result<Woven> {
         let world = self.world;
         world.back_to(node)?;
         world.points().lock().plan = plan.clone();
         let begun = world.points().lock().at.point;
         let mut woven = Woven {
             choices: Vec::new(),
+            points: Vec::new(),
             known: false,
-            calls: 0,
+            calls: begun..begun,
         };
-        let heard = &mut self.heard;
+        let (heard, switches_max) = (&mut self.heard, self.switches_max);
         let mut turns = |waiting: &[usize]| {
             let quiet = waiting.iter().find(|at| is_quiet(world, **at)).copied();
             let only = (waiting.len() == 1).then(|| waiting.first().copied()).flatten();
@@ -154,16 +186,28 @@ impl<'w, L: Races> Weave<'w, L> {
                 return Some(only);
             }
             let at = woven.choices.len();
-            let choice = prefix.get(at).copied().unwrap_or(0);
-            if at >= prefix.len() && !heard.insert(what_was_heard(world)) {
-                woven.known = true;
-                return None;
+            let last = last_of(&woven.choices);
+            let choice = prefix.get(at).copied().unwrap_or(last);
+            if at >= prefix.len() {
+                let mut now = what_was_heard(world, last);
+                if switches_max == usize::MAX {
+                    now.0.sort_unstable();
+                }
+                let left = switches_max - switches(&woven.choices);
+                let most = |faults| heard.get(&(now, faults)).is_some_and(|known| *known >= left);
+                // Where a fault could come, everything follows that follows where none can.
+                if now.1.is_some() && (most(true) || most(more_faults)) {
+                    woven.known = true;
+                    return None;
+                }
+                heard.insert((now, more_faults), left);
             }
             woven.choices.push(choice);
+            woven.points.push(world.points().lock().at.point);
             waiting.get(choice).copied()
         };
         world.race(what, 2, 0, &mut turns)?;
-        woven.calls = world.points().lock().at.point - begun;
+        woven.calls.end = world.points().lock().at.point;
         Ok(woven)
     }
 
@@ -174,7 +218,8 @@ impl<'w, L: Races> Weave<'w, L> {
                 self.zombie(what, node, sleeps_after, wakes_after)?;
                 self.report.steps += 1;
                 self.count(0);
-                self.finish(|| format!("zombie/{what}/{sleeps_after}-{wakes_after}"))?;
+                self.finish()?;
+                self.judge(|| format!("zombie/{what}/{sleeps_after}-{wakes_after}"));
             }
         }
         Ok(())
@@ -216,22 +261,48 @@ impl<'w, L: Races> Weave<'w, L> {
         }
     }
 
-    /// Lives on to the end, unless a like instant did.
-    fn finish(&mut self, id: impl Fn() -> String) -> Result<()> {
-        let like = self.world.likeness();
-        let is_known = like.is_some_and(|like| !self.ended.insert(like));
-        if !is_known {
-            self.world.points().lock().plan = Plan::default();
-            self.world.finish()?;
-        }
+    /// Lives on to the end, or to an instant like one from which another did.
+    fn finish(&mut self) -> Result<()> {
+        self.world.points().lock().plan = Plan::default();
+        self.world.finish_unless(Some(&mut self.ended))
+    }
+
+    /// Takes what was violated.
+    fn judge(&mut self, id: impl Fn() -> String) {
         let found = std::mem::take(&mut self.world.points().lock().at.violations);
         for violation in found.into_iter().take(3) {
             if self.report.findings.len() < FINDINGS_MAX {
                 self.report.findings.push(Finding { id: id(), violation });
             }
         }
-        Ok(())
     }
+}
+
+/// This order with each fault at each call that is its own: those before, up to its last given choice, are another's.
+fn with_a_fault(given: usize, woven: &Woven) -> Vec<Open> {
+    let own = match given.checked_sub(1).and_then(|last| woven.points.get(last)) {
+        Some(point) => *point..woven.calls.end,
+        None => woven.calls.clone(),
+    };
+    let mut open = Vec::new();
+    for point in own {
+        let before = woven.points.partition_point(|choice| *choice <= point);
+        let order: Order = woven.choices.iter().take(before).copied().collect();
+        for fault in Fault::six(point) {
+            open.push((Plan::default().with(point, fault), order.clone()));
+        }
+    }
+    open
+}
+
+/// Who went last; the first of them before anybody did.
+fn last_of(order: &Order) -> usize {
+    order.last().copied().unwrap_or(0)
+}
+
+fn switches(order: &Order) -> usize {
+    let before = std::iter::once(&0).chain(order);
+    before.zip(order).filter(|(before, now)| before != now).count()
 }
 
 fn printed(order: &Order) -> String {
@@ -247,10 +318,10 @@ fn is_quiet<L: Races>(world: &L, at: usize) -> bool {
     label.is_some_and(|label| world.is_quiet(&label))
 }
 
-fn what_was_heard<L: Life>(world: &L) -> Heard {
+fn what_was_heard<L: Life>(world: &L, last: usize) -> Heard {
     let like = world.likeness();
+    let now_ms = world.points().now_ms();
     let inner = world.points().lock();
     let heard = |at: usize| inner.runs.get(at).map_or((0, true), |run| (run.heard, run.dead));
-    let ((one, one_dead), (other, other_dead)) = (heard(0), heard(1));
-    (one, other, one_dead, other_dead, like)
+    ([heard(last), heard(1 - last)], like, now_ms)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Hub;
 use super::branches::branches;
-use crate::engine::{Fault, Outside};
+use crate::engine::{Fault, Held, Outside};
 use crate::host::HeldRequest;
 use crate::invariants::usage;
 use crate::shadow::{self, Row};
@@ -63,6 +63,10 @@ impl Outside for AwsCall<'_> {
     fn late(&self, now_ms: Millis, _: Millis) -> (HeldRequest, Millis) {
         let request = HeldRequest::Aws(self.call.clone(), self.next.clone());
         (request, now_ms + LINGER_MS)
+    }
+
+    fn land(&self, due: Vec<Held<HeldRequest>>) {
+        self.hub.land(due);
     }
 }
 

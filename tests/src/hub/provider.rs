@@ -8,7 +8,7 @@ use ratchet_guard::clock::Millis;
 use ratchet_providers::transport::TransportError;
 
 use super::Hub;
-use crate::engine::{Fault, Outside};
+use crate::engine::{Fault, Held, Outside};
 use crate::host::HeldRequest;
 use crate::invariants::effects;
 use crate::variant::is_list;
@@ -79,6 +79,10 @@ impl Outside for ProviderCall<'_> {
             end_ms + self.hub.times.request_life_ms.saturating_sub(1_000),
         )
     }
+
+    fn land(&self, due: Vec<Held<HeldRequest>>) {
+        self.hub.land(due);
+    }
 }
 
 impl ProviderCall<'_> {
@@ -91,15 +95,15 @@ impl ProviderCall<'_> {
 
 impl Hub {
     pub(super) fn apply_provider(&self, run: usize, request: &Request<Bytes>) -> Exchange {
-        let before = self.sandbox.effects().len();
+        let before = self.sandbox.read(|world| world.effects().len());
         let exchange = self.variant.provider(self, request);
         // What was planned is used up; its counts are no part of the world.
         self.sandbox.edit(|world, _| world.faults = Faults::default());
-        let all = self.sandbox.effects();
-        if all.len() > before {
-            let found = self.sandbox.read(|world| effects(world, &all));
-            self.violated(found);
-        }
+        let found = self.sandbox.read(|world| {
+            let all = world.effects();
+            (all.len() > before).then(|| effects(world, all))
+        });
+        self.violated(found.unwrap_or_default());
         if is_list(request) {
             self.hit(probe_answer(&exchange));
         }

@@ -143,7 +143,7 @@ impl World {
         if self.script.pattern != Pattern::Again {
             return Ok(false);
         }
-        let effects = self.hub.sandbox.effects().len();
+        let effects = self.hub.sandbox.read(|world| world.effects().len());
         let mut inner = self.hub.lock();
         if let Some((effects_then, rows_then)) = inner.at.host.then.clone() {
             let mut found = inner.at.host.shadow.changed_since(&rows_then);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::workflow::api::{Door, Unanswered};
 use super::workflow::doubles::{Service, status};
 use super::{Hub, Late};
-use crate::engine::{Fault, Outside};
+use crate::engine::{Fault, Held, Outside};
 use crate::hub::aws;
 use crate::shadow::{self, Row};
 
@@ -80,6 +80,10 @@ impl Outside for TableCall<'_> {
             now_ms + LINGER_MS,
         )
     }
+
+    fn land(&self, due: Vec<Held<Late>>) {
+        self.hub.land(due);
+    }
 }
 
 impl Outside for ServiceCall<'_> {
@@ -125,6 +129,10 @@ impl Outside for ServiceCall<'_> {
     fn late(&self, _: Millis, end_ms: Millis) -> (Late, Millis) {
         let life_ms = super::TIMING.request_life_ms_max;
         (Late::Service(self.request.clone()), end_ms + life_ms - 1_000)
+    }
+
+    fn land(&self, due: Vec<Held<Late>>) {
+        self.hub.land(due);
     }
 }
 
@@ -216,7 +224,7 @@ impl Hub {
     }
 
     /// Lets requests that were held land.
-    pub(super) fn land(&self, held: Vec<crate::engine::Held<Late>>) {
+    pub(super) fn land(&self, held: Vec<Held<Late>>) {
         for held in held {
             match held.what {
                 Late::Aws(call, next) => drop(self.apply_aws(usize::MAX, &call, &next)),

@@ -264,17 +264,23 @@ impl Github {
             .unwrap_or_default()
     }
 
-    /// The state without the objects, which are named by hashes anyway, and those names.
-    pub(crate) fn outline(&self) -> (Self, BTreeMap<String, Vec<Sha>>) {
+    /// The state without the objects, which are named by hashes anyway.
+    #[must_use]
+    pub fn without_objects(&self) -> Self {
         let mut outline = self.clone();
         for repo in outline.repos.values_mut() {
             repo.objects = Objects::default();
         }
+        outline
+    }
+
+    /// The state without the objects, and their names.
+    pub(crate) fn outline(&self) -> (Self, BTreeMap<String, Vec<Sha>>) {
         let names = self
             .repos
             .iter()
             .map(|(name, repo)| (name.clone(), repo.objects.names().copied().collect()));
-        (outline, names.collect())
+        (self.without_objects(), names.collect())
     }
 
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Repo)) -> bool {
