@@ -45,7 +45,10 @@ pub(super) struct Pages {
 /// Opening a connection costs more than filling one. A spare is taken only for the table definitions that it
 /// last held, because the emulator remembers them per connection.
 #[derive(Clone, Default)]
-pub(super) struct Kin(Arc<Mutex<Vec<(Arc<Shape>, Storage)>>>);
+pub(super) struct Kin(Arc<Mutex<Vec<Spare>>>);
+
+/// A connection, and the tables that it has.
+type Spare = (Arc<Shape>, Storage);
 
 impl Kin {
     fn take(&self, shape: &Arc<Shape>) -> Option<Storage> {

@@ -127,3 +127,72 @@ async fn sweep_deletes_what_is_past_its_time() {
     assert_eq!(dynamo.sweep_ttl().unwrap(), 1);
     assert_eq!(attempt_on_record(&client, "t").await.unwrap(), None);
 }
+
+/// Asks the store itself, past the SDK.
+fn ask(dynamo: &EmbeddedDynamo, operation: &str, request: &serde_json::Value) -> serde_json::Value {
+    let target = format!("DynamoDB_20120810.{operation}");
+    let (status, body) = dynamo.answer(&target, request.to_string().as_bytes());
+    assert_eq!(status, 200, "{operation}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[test]
+fn restore_to_and_fro_brings_back_every_table_and_its_index() {
+    use serde_json::json;
+
+    let dynamo = EmbeddedDynamo::memory().unwrap();
+    let key = |name: &str| json!([{ "AttributeName": name, "KeyType": "HASH" }]);
+    for table in ["Dues", "DuesTwin"] {
+        let index = json!([{ "IndexName": "due", "KeySchema": key("due"), "Projection": { "ProjectionType": "ALL" } }]);
+        let names = ["id", "due"].map(|name| json!({ "AttributeName": name, "AttributeType": "S" }));
+        ask(
+            &dynamo,
+            "CreateTable",
+            &json!({ "TableName": table, "KeySchema": key("id"),
+            "AttributeDefinitions": names, "GlobalSecondaryIndexes": index, "BillingMode": "PAY_PER_REQUEST" }),
+        );
+    }
+    let put = |table: &str, id: &str, due: &str| {
+        let item = json!({ "id": { "S": id }, "due": { "S": due }, "note": { "S": format!("{id} {due}") } });
+        ask(&dynamo, "PutItem", &json!({ "TableName": table, "Item": item }));
+    };
+    let seen = || {
+        let of = |table: &str| {
+            let due = ask(
+                &dynamo,
+                "Query",
+                &json!({ "TableName": table, "IndexName": "due",
+                "KeyConditionExpression": "due = :due", "ExpressionAttributeValues": { ":due": { "S": "now" } } }),
+            );
+            let all = ask(&dynamo, "Scan", &json!({ "TableName": table }));
+            (
+                due["Count"].clone(),
+                all["Items"].clone(),
+                dynamo.rows(table).unwrap().len(),
+            )
+        };
+        (of("Dues"), of("DuesTwin"))
+    };
+
+    put("Dues", "a", "now");
+    put("DuesTwin", "a", "now");
+    let (first, then) = (dynamo.snapshot().unwrap(), seen());
+    put("Dues", "a", "later");
+    put("Dues", "b", "now");
+    ask(
+        &dynamo,
+        "DeleteItem",
+        &json!({ "TableName": "DuesTwin", "Key": { "id": { "S": "a" } } }),
+    );
+    let (second, now) = (dynamo.snapshot().unwrap(), seen());
+    assert_ne!(then, now);
+
+    for _ in 0..3 {
+        dynamo.restore(&first).unwrap();
+        assert_eq!(seen(), then);
+        put("DuesTwin", "c", "now");
+        dynamo.restore(&second).unwrap();
+        assert_eq!(seen(), now);
+        put("Dues", "a", "now");
+    }
+}
