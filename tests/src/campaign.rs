@@ -115,7 +115,7 @@ impl Task {
         match self {
             Self::Faults(pattern, faults, part) => {
                 let world = World::new(Script::of(*pattern), Variant::Sound)?;
-                let search = Search::new(&world, Menu::Six);
+                let search = Search::new(&world, Menu::Six).once_gone();
                 let search = match part {
                     Some((from, to)) => search.part(*from..*to),
                     None => search,
@@ -130,7 +130,10 @@ impl Task {
                     ..Script::of(*pattern)
                 };
                 let world = World::new(script, Variant::Sound)?;
-                Ok(Tally::of_faults(Search::new(&world, Menu::All).run(1)?, false))
+                Ok(Tally::of_faults(
+                    Search::new(&world, Menu::All).once_gone().run(1)?,
+                    false,
+                ))
             }
             Self::Weave(stage, with_faults, switches) => {
                 let world = World::new(Script::of(Pattern::Once), Variant::Sound)?;

@@ -84,6 +84,9 @@ pub(crate) fn of(world: &World) -> Option<[u8; 16]> {
     Some(digest(&parts, world.hub.now_ms()))
 }
 
+/// Leaves out of a row what nothing acts on.
+type Make = fn(Value) -> Value;
+
 /// What is on its way, and when it lands.
 fn held(world: &World) -> Vec<Value> {
     let one = |held: &Held<HeldRequest>| {
@@ -99,8 +102,8 @@ fn held(world: &World) -> Vec<Value> {
 }
 
 fn tables(world: &World, is_quiet: bool) -> Vec<Arc<Part>> {
-    let whole: fn(Value) -> Value = |row| row;
-    let kinds: [(&str, char, fn(Value) -> Value); 3] = if is_quiet {
+    let whole: Make = |row| row;
+    let kinds: [(&str, char, Make); 3] = if is_quiet {
         [
             ("LedgerTable", 'l', ledger),
             ("EventsTable", 'e', event),

@@ -3,7 +3,7 @@
 use ratchet_guard::clock::Millis;
 
 use super::fault::Fault;
-use super::points::{Held, Points};
+use super::points::{Held, Met, Points};
 
 /// One outside call, as the faults treat it. `run` is the place of the invocation that makes it.
 pub trait Outside: Send + Sync {
@@ -17,6 +17,11 @@ pub trait Outside: Send + Sync {
 
     /// The same call as before, sent again by the caller's client: a fault that lasts meets it too.
     fn is_resend(&self) -> bool {
+        false
+    }
+
+    /// It changes nothing at its service, so that it makes no difference whether a caller that dies had it done.
+    fn is_read(&self) -> bool {
         false
     }
 
@@ -73,6 +78,11 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
 
     fn decide<O: Outside<Late = L>>(&self, run: usize, call: &O, label: &str) -> Verdict<O::Answer> {
         let (point, fault) = self.meet(run, call.is_resend(), label);
+        self.lock().calls.push(Met {
+            point,
+            run,
+            is_read: call.is_read(),
+        });
         let end_ms = self.deadline_ms(run);
         let Some(fault) = fault else {
             return Verdict::Answer(call.apply(run));
@@ -113,5 +123,79 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
             run.dead = true;
         }
         Verdict::Gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use anyhow::Result;
+    use ratchet_guard::clock::ManualClock;
+
+    use super::*;
+    use crate::engine::{Invocation, Plan, in_turns};
+
+    /// A call that is answered with what has landed late so far.
+    struct Asks(Arc<Points<Vec<u32>, u32>>);
+
+    impl Outside for Asks {
+        type Answer = Vec<u32>;
+        type Late = u32;
+
+        fn label(&self) -> String {
+            "asks".to_owned()
+        }
+
+        fn apply(&self, _: usize) -> Vec<u32> {
+            self.0.lock().at.host.clone()
+        }
+
+        fn refused(&self, _: usize, _: u32, _: Fault) -> Vec<u32> {
+            Vec::new()
+        }
+
+        fn lost(&self, _: usize, _: Fault) -> Vec<u32> {
+            Vec::new()
+        }
+
+        fn timed_out(&self) -> Vec<u32> {
+            Vec::new()
+        }
+
+        fn timeout_ms(&self) -> Millis {
+            20
+        }
+
+        fn late(&self, now_ms: Millis, _: Millis) -> (u32, Millis) {
+            (7, now_ms + 500)
+        }
+
+        fn land(&self, due: Vec<Held<u32>>) {
+            self.0
+                .lock()
+                .at
+                .host
+                .extend(due.into_iter().map(|held| held.what));
+        }
+    }
+
+    #[test]
+    fn request_on_its_way_has_landed_when_another_hung_past_its_time() {
+        let points = Arc::new(Points::new(Arc::new(ManualClock::at(0))));
+        let plan = Plan::default().with(0, Fault::Late).with(1, Fault::Slow);
+        points.begin(&plan, false);
+        let invocation = |deadline_ms| {
+            let asks = Asks(Arc::clone(&points));
+            let future = Box::pin(async move { Ok(asks.0.pass(&asks).await) });
+            Invocation {
+                name: "asks".to_owned(),
+                deadline_ms,
+                future: future as std::pin::Pin<Box<dyn Future<Output = Result<Vec<u32>>>>>,
+            }
+        };
+        let all = [100, 1_000, 2_000].map(invocation);
+        let told = points.drive(all.into(), &mut in_turns()).unwrap();
+        assert_eq!(told, [Some(Vec::new()), None, Some(vec![7])]);
     }
 }

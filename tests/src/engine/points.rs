@@ -105,6 +105,16 @@ pub struct Run {
     pub(super) ids: u64,
 }
 
+/// A call that was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    pub(super) point: u32,
+    /// The place of its invocation among those that were under way.
+    pub(super) run: usize,
+    /// See [`super::Outside::is_read`].
+    pub(super) is_read: bool,
+}
+
 /// What changes under one lock.
 #[derive(Debug)]
 pub struct Inner<S, L> {
@@ -122,6 +132,8 @@ pub struct Inner<S, L> {
     pub trace: Option<Vec<String>>,
     /// Faults by chance, on top of the plan.
     pub chance: Option<Chance>,
+    /// The calls since the plan was set.
+    pub(super) calls: Vec<Met>,
 }
 
 /// See the module. `S` is what the world remembers, `L` a request that lands later.
@@ -144,6 +156,7 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
             counters: Counters::default(),
             trace: None,
             chance: None,
+            calls: Vec::new(),
         };
         Self {
             clock,
@@ -172,6 +185,7 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
     pub fn begin(&self, plan: &Plan, traced: bool) {
         let mut inner = self.lock();
         inner.plan = plan.clone();
+        inner.calls.clear();
         inner.trace = traced.then(Vec::new);
     }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::fault::{Fault, Plan};
 use super::life::Life;
-use super::points::{Counters, Violation};
+use super::points::{Counters, Met, Violation};
 use super::shrink::id_of;
 
 /// Which faults a point may meet.
@@ -56,6 +56,13 @@ pub struct Report {
     pub counters: Counters,
 }
 
+/// What follows when a process is gone before a call, by how it went: at once, or cut off.
+#[derive(Debug, Clone, Default)]
+struct Gone {
+    crash: Option<Vec<u64>>,
+    slow: Option<Vec<u64>>,
+}
+
 /// One search over one world.
 pub struct Search<'w, L: Life> {
     world: &'w L,
@@ -66,6 +73,8 @@ pub struct Search<'w, L: Life> {
     part: Option<Range<u32>>,
     /// Instants by likeness and faults left, with the schedules that begin there, by their number of faults.
     seen: BTreeMap<([u8; 16], usize), Vec<u64>>,
+    /// Processes that are gone between the same two calls are walked once.
+    once_gone: bool,
     path: Plan,
     report: Report,
     done: bool,
@@ -95,10 +104,20 @@ impl<'w, L: Life> Search<'w, L> {
             stop_at: None,
             part: None,
             seen: BTreeMap::new(),
+            once_gone: false,
             path: Plan::default(),
             report: Report::default(),
             done: false,
         }
+    }
+
+    /// Walks once what is the same: a process that is gone after a call, before its next call, and where the call
+    /// changes nothing, before that call. What follows differs at most in the variants of later faults, which take
+    /// turns over the numbers of the points.
+    #[must_use]
+    pub fn once_gone(mut self) -> Self {
+        self.once_gone = true;
+        self
     }
 
     /// Only until one of these invariants is broken.
@@ -184,7 +203,10 @@ impl<'w, L: Life> Search<'w, L> {
         self.world.points().begin(here, false);
         let more = self.world.step()?;
         self.report.steps += 1;
-        let end = self.world.points().lock().at.point;
+        let (end, calls) = {
+            let mut inner = self.world.points().lock();
+            (inner.at.point, std::mem::take(&mut inner.calls))
+        };
         self.path.0.extend(here.0.iter());
         let broken = self.judge();
         if more && !broken {
@@ -202,19 +224,66 @@ impl<'w, L: Life> Search<'w, L> {
         self.path.0.retain(|point, _| !here.0.contains_key(point));
         if faults > 0 {
             let first = here.0.keys().next_back().map_or(begun, |last| last + 1);
-            for point in first..end {
-                if self.is_of_another_part(here, point) {
-                    continue;
-                }
-                for fault in self.menu.at(point) {
-                    let with = self.step(node, &here.with(point, fault), faults - 1)?;
-                    for (sum, more) in schedules.iter_mut().skip(1).zip(with) {
-                        *sum += more;
-                    }
-                }
-            }
+            self.with_one_more(node, here, faults, &calls, first..end, &mut schedules)?;
         }
         Ok(schedules)
+    }
+
+    /// The same step with one fault more, at each of these points; see [`Search::once_gone`].
+    fn with_one_more(
+        &mut self,
+        node: &L::Node,
+        here: &Plan,
+        faults: usize,
+        calls: &[Met],
+        points: Range<u32>,
+        schedules: &mut [u64],
+    ) -> Result<()> {
+        let once = self.once_gone && calls.iter().all(|call| call.run == 0);
+        let mut gone = Gone::default();
+        for point in points {
+            if self.is_of_another_part(here, point) {
+                gone = Gone::default();
+                continue;
+            }
+            let is_read = calls.iter().any(|call| call.point == point && call.is_read);
+            let mut after = if is_read { gone.clone() } else { Gone::default() };
+            for fault in self.menu.at(point) {
+                let before = if is_read { &after } else { &gone };
+                let known = match fault {
+                    Fault::CrashBefore => &before.crash,
+                    Fault::CrashAfter if is_read => &before.crash,
+                    Fault::Slow => &before.slow,
+                    Fault::SlowApplied if is_read => &before.slow,
+                    _ => &None,
+                };
+                let with = match known.clone().filter(|_| once && !self.done) {
+                    Some(known) => self.again(here, known),
+                    None => self.step(node, &here.with(point, fault), faults - 1)?,
+                };
+                for (sum, more) in schedules.iter_mut().skip(1).zip(&with) {
+                    *sum += more;
+                }
+                match fault {
+                    Fault::CrashAfter => after.crash = Some(with),
+                    Fault::SlowApplied => after.slow = Some(with),
+                    Fault::CrashBefore if is_read => after.crash = Some(with),
+                    Fault::Slow if is_read => after.slow = Some(with),
+                    _ => {}
+                }
+            }
+            gone = after;
+        }
+        Ok(())
+    }
+
+    /// Counts what begins at an instant that was just walked from.
+    fn again(&mut self, here: &Plan, known: Vec<u64>) -> Vec<u64> {
+        let faults = self.path.0.len() + here.0.len() + 1;
+        for (sum, more) in self.report.merged.iter_mut().skip(faults).zip(&known) {
+            *sum += more;
+        }
+        known
     }
 
     fn is_of_another_part(&self, here: &Plan, point: u32) -> bool {

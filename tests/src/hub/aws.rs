@@ -34,6 +34,10 @@ impl Outside for AwsCall<'_> {
         self.call.attempt > 1
     }
 
+    fn is_read(&self) -> bool {
+        matches!(self.call.operation.as_str(), "GetItem" | "Query")
+    }
+
     fn apply(&self, run: usize) -> Self::Answer {
         Ok(self.hub.apply_aws(run, &self.call, &self.next))
     }

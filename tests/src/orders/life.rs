@@ -84,7 +84,12 @@ impl Races for Shop {
     }
 
     fn race(&self, _: &str, copies: usize, later_ms: u64, turns: Turns<'_>) -> Result<()> {
-        self.hub.points.lock().at.host.hooks = 0;
+        {
+            let host = &mut self.hub.points.lock().at.host;
+            host.hooks = 0;
+            // One that sleeps past its lease is a fault: what accepts duplicates may come once more for it.
+            host.faults += usize::from(later_ms > 0);
+        }
         let invocations = (0..copies).map(|at| self.invocation(at as u64 * later_ms));
         self.drive(invocations.collect(), turns)
     }
@@ -233,5 +238,20 @@ impl Shop {
     /// The face of accounting that a sound world has.
     pub(super) fn faces() -> [Face; 2] {
         [Face::Keys, Face::Bare]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Weave;
+
+    #[test]
+    fn zombie_between_its_claim_and_its_mail_costs_one_mail_more_at_most() {
+        let shop = Shop::new(Variant::Sound(Face::Keys)).unwrap();
+        for id in ["zombie/paid/13-9", "zombie/paid/13-10"] {
+            let (found, trace) = Weave::new(&shop).replay(id).unwrap();
+            assert!(found.is_empty(), "{id}: {found:?}\n{}", trace.join("\n"));
+        }
     }
 }
