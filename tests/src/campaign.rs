@@ -300,8 +300,9 @@ impl Tally {
     }
 }
 
-/// Each fault fired, each branch of the guard was taken, each probe's answer was seen, people, sweeps and comparisons took part.
-const MUST_HAPPEN: [&str; 37] = [
+/// A sweep that sends a claim again is not among them: it needs a message that is gone, and no service here loses one
+/// (`functions/replay` tests it). Each fault fired, each branch of the guard was taken, each probe's answer was seen, people, sweeps and comparisons took part.
+const MUST_HAPPEN: [&str; 36] = [
     "fault crash-before",
     "fault crash-after",
     "fault refused",
@@ -336,7 +337,6 @@ const MUST_HAPPEN: [&str; 37] = [
     "webhook 200 duplicate",
     "webhook 503 error",
     "sweep sent events again",
-    "sweep sent claims again",
     "reconcile compared",
     "zombie",
 ];

@@ -1,7 +1,8 @@
 //! What can be seen of a ticket's life: one trace over all queues, and the metrics that CloudWatch counts.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Once};
 
 use anyhow::{Context, Result};
 use ratchet_domain::message::Envelope;
@@ -11,8 +12,25 @@ use ratchet_runtime::telemetry::Counts;
 use ratchet_runtime::{metric, trace};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::controls::{hours, open, pass, world};
+
+thread_local! {
+    /// What was counted on this thread, which is one test's.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Starts the one counter of the process. A counter of one test alone would miss some: whether a line of code counts at
+/// all is remembered for the whole process, and the test beside it may be the first to reach it.
+fn count_lines() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let write = |line| LINES.with_borrow_mut(|lines| lines.push(line));
+        let counts = Counts::to(write, Arc::new(ManualClock::at(7)));
+        tracing_subscriber::registry().with(counts).init();
+    });
+}
 
 #[tokio::test]
 async fn one_ticket_is_one_trace_in_every_queue() -> Result<()> {
@@ -49,19 +67,13 @@ async fn one_ticket_is_one_trace_in_every_queue() -> Result<()> {
 async fn a_life_is_counted_once_in_cloudwatchs_own_format() -> Result<()> {
     let world = world().await?;
     let mut hours = hours(&world)?;
-    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-    let write = {
-        let lines = Arc::clone(&lines);
-        move |line| lines.lock().unwrap_or_else(PoisonError::into_inner).push(line)
-    };
-    let counts = Counts::to(write, Arc::new(ManualClock::at(7)));
-    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counts));
+    count_lines();
+    LINES.take();
     open(&mut hours, 1).context("ticket")?;
     // The answer to the pull request is lost: the next attempt asks for it.
     world.watch.crash_at("pr#acme/shop");
     pass(&mut hours, 3_600_000).await?;
-    drop(guard);
-    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = LINES.take();
     let sum = |name: &str, of: Option<(&str, &str)>| {
         let lines = lines
             .iter()

@@ -7,8 +7,8 @@ use regex_lite::Regex;
 
 use super::before;
 
-/// What vendors put in front of their credentials, so that filters like this one can find them, and how much follows
-/// at the least. Sources: the vendors' pages on secret scanning.
+/// Prefixes of vendors' credentials, by which redaction finds them, and how much follows a prefix at the least.
+/// Sources: the vendors' pages on secret scanning.
 const PREFIXES: [(&str, usize); 67] = [
     ("AKIA", 12), // AWS: access keys, and keys for a time
     ("ASIA", 12),
