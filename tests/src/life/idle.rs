@@ -129,7 +129,8 @@ impl World {
 
     fn reconciled(&self, id: &str, apply: Option<&str>) -> Result<reconcile::Plan> {
         let now_ms = self.hub.now_ms();
-        let (since, until) = (printed(START_MS)?, printed(now_ms)?);
+        // A life may have nothing to do at its very start, and a window must not be empty.
+        let (since, until) = (printed(START_MS - 1_000)?, printed(now_ms)?);
         let event = json!({
             "source": "operator", "id": id, "org": "acme", "since": since, "until": until, "apply": apply,
         });
