@@ -45,7 +45,7 @@ fn a_forge_is_given_no_mention_no_reference_no_link_and_no_marker() {
 #[test]
 fn a_desk_is_given_no_tag_and_no_template() {
     let text = foreign::<Html>();
-    assert!(!text.replace("<br>", "\n").contains(['<', '>', '"']), "{text}");
+    assert!(!text.replace("<br>", "").contains(['<', '>', '"']), "{text}");
     assert!(!text.contains("{{") && !text.contains("{%"), "{text}");
     let linked = Text::<Html>::new().link("https://a.test/\"onclick=\"x");
     assert_eq!(linked.as_str().matches('"').count(), 2);
@@ -92,7 +92,7 @@ proptest! {
     fn no_text_gets_out_of_its_place(text in "[ -~\\n\u{200b}\u{202e}]{0,80}") {
         let mrkdwn = Text::<Mrkdwn>::new().foreign(&text);
         prop_assert!(!mrkdwn.as_str().contains(['<', '>']));
-        let html = Text::<Html>::new().foreign(&text).as_str().replace("<br>", "");
+        let html = Text::<Html>::new().foreign(&text).as_str().replace("<br>", "\n");
         prop_assert!(!html.contains(['<', '>', '"', '\'']) && !html.contains("{{"));
         let markdown = Text::<Markdown>::new().foreign(&text);
         prop_assert!(!markdown.as_str().contains(['<', '>']));
