@@ -10,29 +10,13 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use ctl::cli::Cli;
 use ctl::world::World;
-use local::stand::{MINUTE_MS, NOW_MS, Stand};
+use local::stand::{MINUTE_MS, Stand};
 use ratchet_guard::clock::{Clock, SystemClock};
 use ratchet_guard::{Work, WorkKey};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Stuck claims of a sweep.
 const STUCK: u64 = 1_000;
-
-/// Rows of one `BatchWriteItem`. Source: DynamoDB's limit.
-const BATCH: usize = 25;
-
-/// Steps of a finished run, with the stage that drives each.
-const STEPS: [(&str, &str); 9] = [
-    ("extract#c0", "extract"),
-    ("map#c0", "map"),
-    ("qualify#c0", "qualify"),
-    ("bill", ""),
-    ("patch#acme/shop", "open-pr"),
-    ("pr#acme/shop", "open-pr"),
-    ("rca", "publish-rca"),
-    ("rca-comment", "publish-rca"),
-    ("slack#C0RATCHET", "notify"),
-];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -52,37 +36,10 @@ async fn main() -> Result<()> {
     }
 }
 
-/// Steps of finished runs, in batches as they stand after their seal.
-fn finish(world: &Stand, rows: impl Iterator<Item = Value>) -> Result<()> {
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let puts: Vec<Value> = rows
-            .by_ref()
-            .take(BATCH)
-            .map(|row| json!({ "PutRequest": { "Item": row } }))
-            .collect();
-        let body = json!({ "RequestItems": { "LedgerTable": puts } }).to_string();
-        let aws = &world.cloud.aws;
-        let reply = aws.answer("DynamoDB_20120810.BatchWriteItem", body.as_bytes());
-        ensure!(reply.status == 200, "{}", reply.body);
-    }
-    Ok(())
-}
-
-fn row(run: u64, step: &str, stage: &str) -> Value {
-    json!({
-        "subject": { "S": format!("ticket#acme#zendesk#9{run}") }, "step": { "S": step },
-        "state": { "S": "sealed" }, "fence": { "N": "1" }, "content": { "S": "c0" },
-        "stage": { "S": stage }, "message": { "S": if stage.is_empty() { "" } else { "{\"v\":1}" } },
-        "body": { "S": format!("{{\"filler\":\"{}\"}}", "x".repeat(400)) },
-        "first_claimed_at": { "N": NOW_MS.to_string() }, "settled_at": { "N": NOW_MS.to_string() },
-    })
-}
-
 /// One sweep over [`STUCK`] claims among so many finished rows, and the next one, which finds them sent.
 async fn sweep(finished: u64) -> Result<()> {
     let world = Stand::new().await?;
-    finish(&world, (0..finished).map(|run| row(run, "bill", "")))?;
+    world.finish_bills(finished)?;
     for id in 0..STUCK {
         let key = WorkKey::new(format!("ticket#acme#zendesk#{id}"), "pr#acme/shop");
         let work = Work::new(key, "c").driven_by("open-pr", format!("m{id}"));
@@ -109,8 +66,7 @@ async fn sweep(finished: u64) -> Result<()> {
 /// One plan over so many finished runs of nine steps each.
 async fn plan(runs: u64) -> Result<()> {
     let world = Stand::new().await?;
-    let rows = (0..runs).flat_map(|run| STEPS.map(|(step, stage)| row(run, step, stage)));
-    finish(&world, rows)?;
+    world.finish_runs(runs)?;
     let mut deployment = world.deployment("replay")?;
     deployment.transport = Arc::new(world.sandbox.clone());
     let there = World::without_functions(deployment);

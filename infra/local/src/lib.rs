@@ -10,6 +10,7 @@ pub mod process;
 pub mod runtime_api;
 pub mod sandbox;
 pub mod serve;
+mod settings;
 pub mod sqs;
 pub mod stand;
 pub mod template;

@@ -3,6 +3,7 @@
 
 mod bills;
 mod desk;
+mod finished;
 mod github;
 mod queues;
 mod tap;
@@ -12,7 +13,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock};
 use ratchet_guard::store::ordered;
 use ratchet_guard::{Decision, Ledger, Park, Record, Work};
@@ -29,7 +29,9 @@ use crate::demo::{sandbox_secrets, sandbox_settings, working_tree};
 use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers::{self, Answer};
 use crate::sandbox::source::read_dir;
+use crate::settings;
 
+pub use finished::STEPS;
 pub use queues::queue_of;
 pub use tap::Tap;
 
@@ -124,18 +126,7 @@ impl Stand {
     /// # Errors
     /// When the store fails.
     pub async fn put(&self, org: &str, document: &Value) -> Result<()> {
-        let put = self
-            .cloud
-            .aws
-            .link()
-            .dynamo()
-            .put_item()
-            .table_name("SettingsTable");
-        put.item("org", AttributeValue::S(org.to_owned()))
-            .item("document", AttributeValue::S(document.to_string()))
-            .send()
-            .await?;
-        Ok(())
+        settings::overwrite(&self.cloud, org, document).await
     }
 
     /// The world of a function's process.

@@ -5,7 +5,6 @@ mod keep;
 mod providers;
 mod repos;
 mod schedules;
-mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +30,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers;
 use crate::sandbox::source::read_dir;
 use crate::sandbox::webhook::Delivery;
+use crate::settings;
 use crate::watch::Watch;
 use keep::Kept;
 use providers::Providers;

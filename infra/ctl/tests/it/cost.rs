@@ -1,55 +1,17 @@
 //! What a plan costs: one pass over the table, a page at a time.
 
 use anyhow::Result;
-use serde_json::{Value, json};
 
 use crate::desk::plan;
-use local::stand::{NOW_MS, Stand};
+use local::stand::{STEPS, Stand};
 
 /// Runs of the plain test.
 const RUNS: u64 = 1_000;
 
-/// Steps of a finished run, with the stage that drives each.
-const STEPS: [(&str, &str); 9] = [
-    ("extract#c0", "extract"),
-    ("map#c0", "map"),
-    ("qualify#c0", "qualify"),
-    ("bill", ""),
-    ("patch#acme/shop", "open-pr"),
-    ("pr#acme/shop", "open-pr"),
-    ("rca", "publish-rca"),
-    ("rca-comment", "publish-rca"),
-    ("slack#C0RATCHET", "notify"),
-];
-
-fn item(run: u64, step: &str, stage: &str) -> Value {
-    json!({ "PutRequest": { "Item": {
-        "subject": { "S": format!("ticket#acme#zendesk#{run}") }, "step": { "S": step },
-        "state": { "S": "sealed" }, "fence": { "N": "1" }, "content": { "S": "c0" },
-        "stage": { "S": stage }, "message": { "S": if stage.is_empty() { "" } else { "{\"v\":1}" } },
-        "body": { "S": format!("{{\"filler\":\"{}\"}}", "x".repeat(400)) },
-        "first_claimed_at": { "N": NOW_MS.to_string() }, "settled_at": { "N": NOW_MS.to_string() },
-    }}})
-}
-
-fn finish(world: &Stand, runs: u64) {
-    let mut items = (0..runs).flat_map(|run| STEPS.map(|(step, stage)| item(run, step, stage)));
-    loop {
-        let batch: Vec<Value> = items.by_ref().take(25).collect();
-        if batch.is_empty() {
-            return;
-        }
-        let body = json!({ "RequestItems": { "LedgerTable": batch } }).to_string();
-        let aws = &world.cloud.aws;
-        let reply = aws.answer("DynamoDB_20120810.BatchWriteItem", body.as_bytes());
-        assert_eq!(reply.status, 200, "{}", reply.body);
-    }
-}
-
 #[tokio::test]
 async fn plan_reads_the_table_once_and_holds_no_more_than_it_prints() -> Result<()> {
     let world = Stand::new().await?;
-    finish(&world, RUNS);
+    world.finish_runs(RUNS)?;
     world.tap.forget();
     let planned = plan(&world, &["--limit", "5"]).await?;
     assert_eq!(

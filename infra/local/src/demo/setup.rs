@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::types::AttributeValue;
-use ratchet_domain::settings::Settings;
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock, Millis};
 use ratchet_providers::transport::Transport;
 use serde::Deserialize;
@@ -19,6 +17,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers;
 use crate::sandbox::source::{SourceFile, read_dir};
 use crate::sandbox::zendesk::NewTicket;
+use crate::settings;
 use crate::watch::{SharedWatch, Watch};
 
 /// When the demo begins: 2026-11-20T09:00:00Z, in ms.
@@ -112,35 +111,13 @@ impl World {
         if let Some(fields) = document.as_object_mut() {
             fields.insert("billing".to_owned(), billing);
         }
-        Settings::parse(&document).map_err(|problems| anyhow::anyhow!("settings of {org}: {problems:?}"))?;
-        let put = self
-            .cloud
-            .aws
-            .link()
-            .dynamo()
-            .put_item()
-            .table_name("SettingsTable");
-        put.item("org", AttributeValue::S(org.to_owned()))
-            .item("document", AttributeValue::S(document.to_string()))
-            .item("version", AttributeValue::N("1".to_owned()))
-            .condition_expression("attribute_not_exists(org)")
-            .send()
-            .await
-            .with_context(|| format!("settings of {org}"))?;
-        Ok(())
+        settings::put(&self.cloud, &document, None).await
     }
 
     /// Puts a row of the settings table as it is, whatever was there.
     #[cfg(test)]
     pub(crate) async fn overwrite(&self, org: &str, document: &Value) -> Result<()> {
-        let dynamo = self.cloud.aws.link().dynamo();
-        let put = dynamo.put_item().table_name("SettingsTable");
-        put.item("org", AttributeValue::S(org.to_owned()))
-            .item("document", AttributeValue::S(document.to_string()))
-            .item("version", AttributeValue::N("2".to_owned()))
-            .send()
-            .await?;
-        Ok(())
+        settings::overwrite(&self.cloud, org, document).await
     }
 
     /// The functions in a process that crashes where the watch says.

@@ -7,9 +7,10 @@ use ratchet_guard::clock::{Clock, ManualClock};
 use ratchet_runtime::config::Env;
 use serde_json::{Value, json};
 
-use super::{Options, Schedules, Tree, Up, front, settings};
+use super::{Options, Schedules, Tree, Up, front};
 use crate::demo::{tickets, working_tree};
 use crate::mapping::drain;
+use crate::settings;
 
 /// 2026-11-20T09:58:00Z.
 const NOW_MS: u64 = 1_795_168_680_000;

@@ -1,4 +1,4 @@
-//! The org's settings: put once, and the operator's from then on.
+//! Orgs' settings in the local cloud's table: put once and the operator's from then on, or laid over as they are.
 
 use anyhow::{Context, Result, bail};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -11,13 +11,13 @@ const TABLE: &str = "SettingsTable";
 
 /// An org's settings on record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct OnRecord {
-    pub(super) document: Value,
+pub(crate) struct OnRecord {
+    pub(crate) document: Value,
     version: u64,
 }
 
 /// What is on record for the org.
-pub(super) async fn read(cloud: &Cloud, org: &str) -> Result<Option<OnRecord>> {
+pub(crate) async fn read(cloud: &Cloud, org: &str) -> Result<Option<OnRecord>> {
     let dynamo = cloud.aws.link().dynamo();
     let get = dynamo.get_item().table_name(TABLE).consistent_read(true);
     let found = get.key("org", AttributeValue::S(org.to_owned())).send().await?;
@@ -32,7 +32,7 @@ pub(super) async fn read(cloud: &Cloud, org: &str) -> Result<Option<OnRecord>> {
 }
 
 /// Puts a document in the place of what was read; nothing where it says the same.
-pub(super) async fn put(cloud: &Cloud, document: &Value, over: Option<&OnRecord>) -> Result<()> {
+pub(crate) async fn put(cloud: &Cloud, document: &Value, over: Option<&OnRecord>) -> Result<()> {
     let org = valid(document)?.org.to_string();
     if over.is_some_and(|kept| kept.document == *document) {
         return Ok(());
@@ -57,6 +57,16 @@ pub(super) async fn put(cloud: &Cloud, document: &Value, over: Option<&OnRecord>
     put.send()
         .await
         .with_context(|| format!("settings of {org} could not be stored"))?;
+    Ok(())
+}
+
+/// Puts a document as it is, whatever was there and whether or not it validates: for tests.
+pub(crate) async fn overwrite(cloud: &Cloud, org: &str, document: &Value) -> Result<()> {
+    let put = cloud.aws.link().dynamo().put_item().table_name(TABLE);
+    put.item("org", AttributeValue::S(org.to_owned()))
+        .item("document", AttributeValue::S(document.to_string()))
+        .send()
+        .await?;
     Ok(())
 }
 
