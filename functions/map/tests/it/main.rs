@@ -5,7 +5,7 @@ use local::demo::sandbox_settings;
 use local::sandbox::Provider;
 use local::sandbox::fault::Fault;
 use local::sandbox::source::SourceFile;
-use local::stand::Stand;
+use local::stand::{MINUTE_MS, Stand};
 use ratchet_domain::bug::Mapping;
 use ratchet_guard::{Record, State};
 use ratchet_runtime::model::Asked;
@@ -105,6 +105,32 @@ async fn a_refused_token_is_its_own_reason_and_a_fresh_one_maps_the_bug() -> Res
         unusable,
         [("acme/gone".to_owned(), "repository_missing".to_owned())]
     );
+    assert_eq!(stand.effects("acme", TICKET).await?, [1, 1, 1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_died_before_a_token_was_mended_pins_nothing_for_ever() -> Result<()> {
+    let stand = stand(&["acme/shop"]).await?;
+    let refused = Fault::Status {
+        status: 401,
+        retry_after_seconds: None,
+    };
+    stand
+        .sandbox
+        .edit(|outside, _| outside.faults.plan(Provider::Github, None, refused, 100));
+    // It dies after its claim: what it may have sent is unknown, so its intent stays whoever brings the work back.
+    stand
+        .tap
+        .crash_before(|call| call.operation == "UpdateItem" && call.json().to_string().contains("map#"));
+    stand.open("acme", A_BUG, TICKET).await?;
+    stand.drain().await?;
+    assert_eq!(mapped(&stand).await?.state, State::Claimed);
+    stand.sandbox.edit(|outside, _| outside.faults.forget_plans());
+    stand.clock.advance(10 * MINUTE_MS);
+    stand.drain().await?;
+    let record = mapped(&stand).await?;
+    assert_eq!(record.state, State::Sealed, "{:?}", record.reason);
     assert_eq!(stand.effects("acme", TICKET).await?, [1, 1, 1]);
     Ok(())
 }

@@ -4,8 +4,9 @@
 use anyhow::{Context as _, Result};
 use local::demo::{CHANNEL, sandbox_settings};
 use local::sandbox::model::answers;
-use local::stand::Stand;
+use local::stand::{MINUTE_MS, Stand};
 use ratchet_domain::step;
+use ratchet_guard::State;
 use serde_json::json;
 
 const TICKET: u64 = 5101;
@@ -95,5 +96,30 @@ async fn hostile_words_reach_every_place_as_words_and_act_in_none() -> Result<()
     let comment = life.get(step::RCA_COMMENT).context("the comment is on record")?;
     holds_none(&comment.intent, &NEVER[3..]);
     assert!(comment.intent.contains("&lt;!channel&gt;"), "{}", comment.intent);
+    Ok(())
+}
+
+#[tokio::test]
+async fn message_that_a_slow_clock_dates_before_its_claim_is_found_and_not_sent_again() -> Result<()> {
+    let stand = Stand::new().await?;
+    stand.sandbox.edit(|outside, _| outside.slack.set_behind(30_000));
+    stand.open("acme", A_BUG, TICKET).await?;
+    stand.tap.crash_before(|call| {
+        let body = call.json().to_string();
+        call.operation == "UpdateItem" && body.contains("slack#") && body.contains("sealed")
+    });
+    stand.drain().await?;
+    let sent = || {
+        stand
+            .sandbox
+            .read(|outside| outside.slack.messages(CHANNEL).len())
+    };
+    assert_eq!(sent(), 1, "it crashed between the message and its record");
+    stand.clock.advance(10 * MINUTE_MS);
+    stand.drain().await?;
+    let life = stand.life("acme", TICKET).await?;
+    let row = life.get(&format!("slack#{CHANNEL}")).context("it is on record")?;
+    assert_eq!((row.state, row.fence), (State::Sealed, 2));
+    assert_eq!(sent(), 1);
     Ok(())
 }

@@ -38,6 +38,8 @@ pub struct Slack {
     pub token: String,
     channels: BTreeMap<String, Vec<Message>>,
     last_ts_us: u64,
+    #[serde(default)]
+    behind_ms: u64,
 }
 
 /// The arguments of a call, from wherever they came.
@@ -83,7 +85,13 @@ impl Slack {
             token: "xoxb-sandbox-token".to_owned(),
             channels: BTreeMap::from([("C0123".to_owned(), Vec::new())]),
             last_ts_us: 0,
+            behind_ms: 0,
         }
+    }
+
+    /// Slack's clock is behind by so much from now on: what it dates is older than its sender thinks.
+    pub fn set_behind(&mut self, by_ms: Millis) {
+        self.behind_ms = by_ms;
     }
 
     /// Adds a channel that the bot is in.
@@ -233,7 +241,8 @@ impl Slack {
 
     /// Timestamps rise even where the clock stands still.
     fn fresh_ts(&mut self, now_ms: Millis) -> String {
-        self.last_ts_us = now_ms.saturating_mul(1000).max(self.last_ts_us + 1);
+        let at_ms = now_ms.saturating_sub(self.behind_ms);
+        self.last_ts_us = at_ms.saturating_mul(1000).max(self.last_ts_us + 1);
         format!(
             "{}.{:06}",
             self.last_ts_us / 1_000_000,
