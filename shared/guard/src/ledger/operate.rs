@@ -2,7 +2,7 @@
 
 use super::{Ledger, Page};
 use crate::error::StageError;
-use crate::record::{Record, State, Unfinished, unfinished_partition};
+use crate::record::{Record, State};
 use crate::store::{Item, StoreError, number, text, values};
 
 /// Why a row that was sealed waits: somebody asked for its effect once more.
@@ -37,23 +37,14 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn reopen(&self, record: &Record) -> Result<bool, StageError> {
-        let partition = unfinished_partition(Unfinished::Waiting, record.key.subject());
         let condition = "#state = :sealed AND fence = :fence";
-        let update = "SET #state = :parked, reason = :reason, resume_at = :now, resumed_at = :now, due_at = :now, \
-                attempts = :zero, attempt_id = :attempt, unfinished = :partition";
-        let values = values([
+        let own = [
             (":sealed", text(State::Sealed.as_str())),
             (":parked", text(State::Parked.as_str())),
-            (":fence", number(record.fence)),
             (":reason", text(REFIRED)),
-            (":now", number(self.now_ms())),
-            (":zero", number(0)),
-            (":partition", text(partition)),
-        ]);
-        Ok(self
-            .write_if(&record.key, condition, update, values)
-            .await?
-            .is_written())
+        ];
+        self.bring_back(record, condition, ", #state = :parked, reason = :reason", own)
+            .await
     }
 
     /// Puts another result and another intent in the place of a settled row's, and deletes its last fault: a request to

@@ -1,11 +1,13 @@
 //! Reading the ledger: one record, one subject's whole life, what is unfinished; and bringing parked work back.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::size::bounded;
 use super::{Ledger, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
 use crate::record::{Record, State, UNFINISHED_INDEX, UNFINISHED_SHARDS, Unfinished, unfinished_partition};
-use crate::store::{Item, StoreError, Write, names, number, put_answer, text, values};
+use crate::store::{self, Item, StoreError, Write, names, number, put_answer, text, values};
 use crate::work::{WorkKey, hash};
 
 /// A page of unfinished records, and where the next one begins.
@@ -121,21 +123,39 @@ impl Ledger {
     /// # Errors
     /// [`StageError::Store`].
     pub async fn resume(&self, record: &Record) -> Result<bool, StageError> {
-        let mut update =
-            "SET resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, attempt_id = :attempt, unfinished = :partition"
-                .to_owned();
-        if record.clean_fence == record.fence {
-            update.push_str(" REMOVE intent");
-        }
-        let partition = unfinished_partition(Unfinished::Waiting, record.key.subject());
+        let more = if record.clean_fence == record.fence {
+            " REMOVE intent"
+        } else {
+            ""
+        };
         let condition = "#state = :parked AND fence = :fence";
-        let values = values([
-            (":parked", text(State::Parked.as_str())),
+        let parked = [(":parked", text(State::Parked.as_str()))];
+        self.bring_back(record, condition, more, parked).await
+    }
+
+    /// Puts a row among those that wait, due now, with its attempts counted anew, if it stands as `condition` says. The
+    /// condition may name `:fence`, which is the record's, and `:now`; `more` is what else the update sets or removes.
+    pub(super) async fn bring_back<const N: usize>(
+        &self,
+        record: &Record,
+        condition: &str,
+        more: &str,
+        own: [(&str, AttributeValue); N],
+    ) -> Result<bool, StageError> {
+        let update = format!(
+            "SET resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, attempt_id = :attempt, \
+                unfinished = :partition{more}"
+        );
+        let mut values = values(own);
+        values.extend(store::values([
             (":fence", number(record.fence)),
             (":now", number(self.now_ms())),
             (":zero", number(0)),
-            (":partition", text(partition)),
-        ]);
+            (
+                ":partition",
+                text(unfinished_partition(Unfinished::Waiting, record.key.subject())),
+            ),
+        ]));
         Ok(self
             .write_if(&record.key, condition, update, values)
             .await?

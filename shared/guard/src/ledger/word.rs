@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{Decision, Ledger, Sealed};
 use crate::error::StageError;
-use crate::record::{Record, State, Unfinished, unfinished_partition};
-use crate::store::{number, text, values};
+use crate::record::{Record, State, Unfinished};
+use crate::store::text;
 use crate::work::Work;
 
 impl Ledger {
@@ -55,23 +55,12 @@ impl Ledger {
     /// [`StageError::Store`].
     pub async fn resume_absent(&self, record: &Record) -> Result<bool, StageError> {
         let condition = "#state = :parked AND fence = :fence AND attempt_id = :seen";
-        let update = "SET clean_fence = fence, resume_at = :now, resumed_at = :now, due_at = :now, attempts = :zero, \
-                attempt_id = :attempt, unfinished = :partition";
-        let values = values([
+        let own = [
             (":parked", text(State::Parked.as_str())),
-            (":fence", number(record.fence)),
             (":seen", text(&record.attempt_id)),
-            (":now", number(self.now_ms())),
-            (":zero", number(0)),
-            (
-                ":partition",
-                text(unfinished_partition(Unfinished::Waiting, record.key.subject())),
-            ),
-        ]);
-        Ok(self
-            .write_if(&record.key, condition, update, values)
-            .await?
-            .is_written())
+        ];
+        self.bring_back(record, condition, ", clean_fence = fence", own)
+            .await
     }
 
     /// Everything of that kind that is due, from all shards, at most `records_max`.
