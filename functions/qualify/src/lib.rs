@@ -13,14 +13,14 @@ mod meter;
 
 use ratchet_domain::bill::Flag;
 use ratchet_domain::bug::{Bug, Extraction, Mapping};
-use ratchet_domain::decision::{Decision as Gated, Gate};
+use ratchet_domain::decision::{Approval, Decision as Gated, Gate};
 use ratchet_domain::message::{Body, BugAt, Envelope};
 use ratchet_domain::period::Period;
 use ratchet_domain::settings::Settings;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::{
-    Acted, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, pass,
+    Acted, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, WorkKey, pass,
 };
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
@@ -132,15 +132,29 @@ impl Qualify {
         })
     }
 
-    /// Lets a bug through on a person's word: its flag is raised without a charge, so that nothing later charges it.
+    /// Lets a bug through on a person's word: its flag is raised without a charge, so that nothing later charges it, and
+    /// it is listed among the org's approvals, where `reconcile` finds what no usage entry tells of.
     async fn approve(&self, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
         let now_ms = acted.claim().first_claimed_at();
+        let (ledger, content) = (acted.claim().ledger(), at.content.as_str());
         let flag = Flag::without_charge(at.content.clone(), now_ms);
-        let key = key_of(&at.ticket, step::BILL);
-        let raised = Companion::sealed_step(acted.claim().ledger(), &key, at.content.as_str(), &flag)?;
-        match acted.seal_with(vec![raised]).await? {
+        let raised = Companion::sealed_step(ledger, &key_of(&at.ticket, step::BILL), content, &flag)?;
+        let approval = Approval {
+            ticket: at.ticket.clone(),
+            content: at.content.clone(),
+            repos: acted.receipt().repos.clone(),
+            at_ms: now_ms,
+        };
+        let month = Approval::subject(&at.ticket.org, &Approval::month(now_ms));
+        let key = WorkKey::new(month, at.ticket.subject());
+        let listed = Companion::sealed_step(ledger, &key, content, &approval)?;
+        match acted.seal_with(vec![raised, listed]).await? {
             Joint::OnRecord(sealed) => Ok(sealed),
-            Joint::Refused { acted, .. } => billed_before(*acted).await,
+            Joint::Refused {
+                acted, companion: 0, ..
+            } => billed_before(*acted).await,
+            // Listed without a flag: somebody wrote the ledger by hand.
+            Joint::Refused { .. } => Err(StageError::Conflict { key }),
         }
     }
 

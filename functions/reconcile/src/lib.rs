@@ -1,8 +1,8 @@
 //! Compares the ledger with the outside world, both ways, and makes a plan of repairs.
 //!
 //! - **Bills**: a period's total against its entries, and each entry against its billable flag.
-//! - **Effects** of bugs billed in the window: pull requests by their branch, comments, messages and issues (Jira, GitHub) by
-//!   their marker.
+//! - **Effects** of bugs that were billed in the window, or approved without a bill: pull requests by their branch, comments,
+//!   messages and issues (Jira, GitHub) by their marker, Linear's issues by their id.
 //!   Done on the ledger and not there; there and not on the ledger, which adopts it; there twice, where the first stays.
 //! - **Late receipts**: results that came after another attempt had taken over.
 //! - **Tickets** that changed and that no webhook told of (Zendesk's incremental list, Intercom's search).

@@ -12,7 +12,7 @@ pub(crate) const ITEMS_MAX: usize = 200;
 pub enum Kind {
     /// A period's total is not the number of its entries.
     TotalDiffers,
-    /// A usage entry whose bug has no billable flag on the ledger.
+    /// A usage entry, or an approval without one, whose bug has no flag on the ledger.
     EntryWithoutFlag,
     /// The ledger says done, and the provider does not have it.
     EffectMissing,

@@ -121,6 +121,15 @@ impl Survey<'_> {
         }
     }
 
+    /// A row that does not read: nothing is said about what it tells of.
+    fn unreadable(&mut self, org: &OrgId, what: &str) {
+        self.unread.insert(Unread {
+            org: org.to_string(),
+            what: what.to_owned(),
+            why: "row does not read".to_owned(),
+        });
+    }
+
     /// Whether time is up or the plan is full; what is left then is found by a later run.
     pub(crate) fn is_late(&mut self) -> bool {
         let late = self.ledger.now_ms() >= self.stop_at || self.items.len() >= ITEMS_MAX;

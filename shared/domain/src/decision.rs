@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::RepoName;
+use crate::ids::{ContentHash, OrgId, RepoName, TicketRef};
+use crate::period::{Period, Zone};
 
 /// The sealed (or parked) result of `qualify`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,5 +60,35 @@ impl Gate {
             Self::Billed | Self::Approved => true,
             Self::BilledBefore | Self::Capped | Self::Held => false,
         }
+    }
+}
+
+/// A bug that a person let through without a charge. No usage entry tells of it, so the approvals of an org stand together,
+/// for whoever compares what was made for them with the providers.
+///
+/// **Shape**: a sealed step of the ledger, subject [`Approval::subject`], step the ticket's subject. **Lifetime**: for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The ticket that reports it.
+    pub ticket: TicketRef,
+    /// The content that was approved.
+    pub content: ContentHash,
+    /// Repositories that get a pull request.
+    pub repos: Vec<RepoName>,
+    /// When it was let through, in ms.
+    pub at_ms: u64,
+}
+
+impl Approval {
+    /// The ledger's subject of the org's approvals of a month, which is one of UTC: an org may change its time zone.
+    #[must_use]
+    pub fn subject(org: &OrgId, month: &Period) -> String {
+        format!("approved#{org}#{month}")
+    }
+
+    /// The month of a time in ms, as [`Approval::subject`] takes it.
+    #[must_use]
+    pub fn month(at_ms: u64) -> Period {
+        Period::of(at_ms, &Zone::default())
     }
 }

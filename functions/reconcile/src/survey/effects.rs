@@ -1,4 +1,4 @@
-//! Effects of billed bugs: what the ledger says is out is out, once, and what is out is on the ledger.
+//! Effects of bugs that were let through: what the ledger says is out is out, once, and what is out is on the ledger.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use ratchet_providers::tracker::Issue;
 use ratchet_runtime::connect::{Connection, Desk};
 use serde_json::{Value, json};
 
-use super::usage::Entry;
+use super::usage::Passed;
 use super::{Survey, unread};
 use crate::ask::printed;
 use crate::plan::{Item, Kind, Repair};
@@ -20,6 +20,7 @@ use crate::plan::{Item, Kind, Repair};
 /// The trackers whose issues are looked up, as their steps name them.
 pub(crate) const JIRA: &str = "jira";
 const GITHUB: &str = "github";
+const LINEAR: &str = "linear";
 
 /// One effect at its provider, in the shape of its step's result.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,33 +40,33 @@ impl Found {
 
 impl Survey<'_> {
     pub(super) async fn effects(&mut self, org: &OrgId, connection: &Connection) -> Result<(), StageError> {
-        for entry in self.entries(org).await? {
+        for passed in self.passed(org).await? {
             if self.is_late() {
                 return Ok(());
             }
-            self.flag(&entry).await?;
-            let subject = entry.ticket.subject();
+            self.flag(&passed).await?;
+            let subject = passed.ticket.subject();
             let life = self.ledger.life(&subject).await?;
             // What somebody works on is neither done nor undone.
             for record in life
                 .iter()
                 .filter(|record| matches!(record.state, State::Sealed | State::Parked))
             {
-                // An effect follows its bill. A row may be younger than both: one that was adopted after a restore.
-                let since_ms = record.first_claimed_at.min(entry.billed_at);
-                if let Some(found) = at_provider(&entry.ticket, &record.key, since_ms, connection).await? {
+                // An effect follows the gate's word. A row may be younger than both: one that was adopted after a restore.
+                let since_ms = record.first_claimed_at.min(passed.at);
+                if let Some(found) = at_provider(&passed.ticket, &record.key, since_ms, connection).await? {
                     self.compare(org, record, &found);
                 }
             }
             let known: BTreeSet<&str> = life.iter().map(|record| record.key.step()).collect();
-            for step in expected(&entry, connection) {
+            for step in expected(&passed, connection) {
                 if known.contains(step.as_str()) {
                     continue;
                 }
                 let key = WorkKey::new(&subject, &step);
-                let found = at_provider(&entry.ticket, &key, entry.billed_at, connection).await?;
+                let found = at_provider(&passed.ticket, &key, passed.at, connection).await?;
                 if let Some([first, ..]) = found.as_deref() {
-                    self.unknown(org, &entry, &key, first);
+                    self.unknown(org, &passed, &key, first);
                 }
             }
         }
@@ -108,14 +109,14 @@ impl Survey<'_> {
         });
     }
 
-    fn unknown(&mut self, org: &OrgId, entry: &Entry, key: &WorkKey, found: &Found) {
+    fn unknown(&mut self, org: &OrgId, passed: &Passed, key: &WorkKey, found: &Found) {
         self.items.insert(Item {
             kind: Kind::EffectUnrecorded,
             org: org.to_string(),
             subject: key.subject().to_owned(),
             step: key.step().to_owned(),
             // What the record is bound to, so that the step itself finds it.
-            at: entry.content.clone(),
+            at: passed.content.clone(),
             finding: format!(
                 "the provider has it, and the ledger has never heard of it id=`{}`",
                 found.id
@@ -125,10 +126,10 @@ impl Survey<'_> {
     }
 }
 
-/// The steps of a billed bug that can be looked up at their providers.
-fn expected(entry: &Entry, connection: &Connection) -> Vec<String> {
-    let mut steps: Vec<String> = entry.repos.iter().map(step::pr).collect();
-    if entry.ticket.provider == Provider::Zendesk {
+/// The steps of a bug that can be looked up at their providers.
+fn expected(passed: &Passed, connection: &Connection) -> Vec<String> {
+    let mut steps: Vec<String> = passed.repos.iter().map(step::pr).collect();
+    if passed.ticket.provider == Provider::Zendesk {
         steps.push(step::RCA_COMMENT.to_owned());
     }
     if let Some(slack) = &connection.settings().slack {
@@ -137,8 +138,8 @@ fn expected(entry: &Entry, connection: &Connection) -> Vec<String> {
     match &connection.settings().tracker {
         Some(Tracker::Jira { .. }) => steps.push(step::tracker(JIRA)),
         Some(Tracker::Github { .. }) => steps.push(step::tracker(GITHUB)),
-        // Linear keeps our id for ever: it has one, whatever the ledger says.
-        Some(Tracker::Linear { .. }) | None => {}
+        Some(Tracker::Linear { .. }) => steps.push(step::tracker(LINEAR)),
+        None => {}
     }
     steps
 }
@@ -208,8 +209,8 @@ pub(crate) async fn at_provider(
     Ok(None)
 }
 
-/// The issues that carry the effect's marker, the lowest id first; nothing for a tracker that the org has no more, or that
-/// is not looked up.
+/// The issues that carry the effect's marker, the lowest id first; nothing for a tracker that the org has no more. Linear's
+/// has the effect's own id, so there is one at most.
 async fn issues(
     kind: &str,
     effect: &str,
@@ -232,6 +233,11 @@ async fn issues(
             let github = connection.github().await?;
             let since = printed(github.since_ms(since_ms));
             let found = github.client().find_issue(repo, effect, &since).await;
+            Ok(Some(found.map_err(unread)?.into_iter().collect()))
+        }
+        Some(Tracker::Linear { api_url, api_key, .. }) if kind == LINEAR => {
+            let linear = connection.linear(api_url, api_key).await?;
+            let found = linear.client().find_issue(effect).await;
             Ok(Some(found.map_err(unread)?.into_iter().collect()))
         }
         Some(_) | None => Ok(None),

@@ -1,6 +1,8 @@
-//! Bills: a period's total is the number of its entries, and each entry's bug has its flag.
+//! Bills: a period's total is the number of its entries, and the bug of each entry, and of each approval without one, has
+//! its flag.
 
 use ratchet_domain::bill::{self, Recorded, Sum};
+use ratchet_domain::decision::Approval;
 use ratchet_domain::ids::{OrgId, Provider, RepoName, TicketNumber, TicketRef};
 use ratchet_domain::period::Period;
 use ratchet_domain::step;
@@ -13,15 +15,16 @@ use ratchet_runtime::usage::slice::Slice;
 use super::Survey;
 use crate::plan::{Item, Kind, Repair};
 
-/// One charge, as far as it is compared.
+/// A bug that the gate let through, as far as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: String,
+pub(super) struct Passed {
+    /// What tells of it: the usage entry's key, or the subject of the org's approvals.
+    pub(super) told_by: String,
     pub(super) ticket: TicketRef,
     pub(super) content: String,
     /// Repositories that get a pull request.
     pub(super) repos: Vec<RepoName>,
-    pub(super) billed_at: Millis,
+    pub(super) at: Millis,
 }
 
 /// One period's partition.
@@ -53,27 +56,69 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// The charges of the window.
-    pub(super) async fn entries(&self, org: &OrgId) -> Result<Vec<Entry>, StageError> {
+    /// What was let through in the window: what was charged, and what a person approved without a charge.
+    pub(super) async fn passed(&mut self, org: &OrgId) -> Result<Vec<Passed>, StageError> {
+        let mut found = self.charged(org).await?;
+        found.extend(self.approved(org).await?);
+        found.retain(|passed| self.ask.has(passed.at));
+        Ok(found)
+    }
+
+    async fn charged(&mut self, org: &OrgId) -> Result<Vec<Passed>, StageError> {
         let mut found = Vec::new();
         for period in self.periods(org).await? {
-            let bill = self.bill(org, &period).await?;
-            let entries = bill.entries.iter().filter_map(|row| entry(org, row));
-            found.extend(entries.filter(|entry| self.ask.has(entry.billed_at)));
+            for row in self.bill(org, &period).await?.entries {
+                // A credit is no charge.
+                if row.entry.get("kind") != Some(bill::Kind::MappedBug.as_str()) {
+                    continue;
+                }
+                match charge(org, &row) {
+                    Some(passed) => found.push(passed),
+                    None => self.unreadable(org, &format!("usage entry `{}`", row.key)),
+                }
+            }
         }
         Ok(found)
     }
 
-    pub(super) async fn flag(&mut self, entry: &Entry) -> Result<(), StageError> {
-        let key = key_of(&entry.ticket, step::BILL);
+    async fn approved(&mut self, org: &OrgId) -> Result<Vec<Passed>, StageError> {
+        let mut found = Vec::new();
+        let mut month = Approval::month(self.ask.since_ms);
+        let last = Approval::month(self.ask.until_ms);
+        while month <= last {
+            let subject = Approval::subject(org, &month);
+            for record in self.ledger.life(&subject).await? {
+                match record.result::<Approval>() {
+                    Ok(approval) => found.push(Passed {
+                        told_by: subject.clone(),
+                        ticket: approval.ticket,
+                        content: approval.content.as_str().to_owned(),
+                        repos: approval.repos,
+                        at: approval.at_ms,
+                    }),
+                    Err(_) => self.unreadable(org, &format!("approval `{}`", record.key)),
+                }
+            }
+            month = month.next();
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn flag(&mut self, passed: &Passed) -> Result<(), StageError> {
+        let key = key_of(&passed.ticket, step::BILL);
         if self.ledger.sealed(&key).await?.is_none() {
+            let what = if passed.told_by.starts_with(bill::ENTRY) {
+                "usage entry has no billable flag on the ledger"
+            } else {
+                "approval has no flag on the ledger"
+            };
             self.items.insert(Item {
                 kind: Kind::EntryWithoutFlag,
-                org: entry.ticket.org.to_string(),
+                org: passed.ticket.org.to_string(),
                 subject: key.subject().to_owned(),
-                step: entry.key.clone(),
-                at: entry.billed_at.to_string(),
-                finding: "usage entry has no billable flag on the ledger".to_owned(),
+                step: passed.told_by.clone(),
+                at: passed.at.to_string(),
+                finding: what.to_owned(),
                 repair: Repair::Look,
             });
         }
@@ -112,14 +157,11 @@ impl Survey<'_> {
     }
 }
 
-/// A charge; a credit is none.
-fn entry(org: &OrgId, row: &Recorded) -> Option<Entry> {
-    if row.entry.get("kind") != Some(bill::Kind::MappedBug.as_str()) {
-        return None;
-    }
+/// What a charge's entry tells; nothing where it does not read.
+fn charge(org: &OrgId, row: &Recorded) -> Option<Passed> {
     let (provider, number_text) = row.entry.get("ticket")?.split_once(':')?;
-    Some(Entry {
-        key: row.key.clone(),
+    Some(Passed {
+        told_by: row.key.clone(),
         ticket: TicketRef {
             org: org.clone(),
             provider: Provider::from_name(provider)?,
@@ -132,6 +174,6 @@ fn entry(org: &OrgId, row: &Recorded) -> Option<Entry> {
             .split(',')
             .filter_map(|repo| RepoName::parse(repo).ok())
             .collect(),
-        billed_at: row.entry.get("billed_at")?.parse().ok()?,
+        at: row.entry.get("billed_at")?.parse().ok()?,
     })
 }

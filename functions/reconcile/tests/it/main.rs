@@ -12,5 +12,6 @@ mod asks;
 mod findings;
 mod healing;
 mod jira;
+mod linear;
 mod trackers;
 mod world;

@@ -107,3 +107,39 @@ async fn issue_of_github_that_a_restored_ledger_has_never_heard_of_is_adopted() 
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn issue_of_linear_is_known_by_its_id_adopted_and_missed_when_it_is_gone() -> Result<()> {
+    let world = World::new().await?;
+    world.done(5101).await?;
+    world
+        .put(&with_tracker(json!({
+            "kind": "linear", "api_url": "https://api.linear.app/graphql", "api_key": "env:INTERCOM_TOKEN", "team_id": "t",
+        })))
+        .await?;
+    assert_eq!(found(&world.plan("a").await?), [], "nobody has opened one");
+    let effect = WorkKey::new(SUBJECT, "tracker#linear").effect();
+    world.linear.opened("ENG-3", "of-another-bug");
+    world.linear.opened("ENG-7", effect.as_str());
+    let plan = world.plan("b").await?;
+    assert_eq!(
+        found(&plan),
+        [(Kind::EffectUnrecorded, Repair::Adopt, "tracker#linear")],
+        "{plan:?}"
+    );
+    assert_eq!(found(&mended(&world, "c", &plan).await?), []);
+    let row = world.life(5101).await?.remove("tracker#linear");
+    let row = row.context("it is on record")?;
+    assert_eq!(
+        (row.state, row.external_id.as_deref()),
+        (State::Sealed, Some("https://linear.app/acme/issue/ENG-7"))
+    );
+    world.linear.cleared();
+    let plan = world.plan("d").await?;
+    assert_eq!(
+        found(&plan),
+        [(Kind::EffectMissing, Repair::Look, "tracker#linear")],
+        "{plan:?}"
+    );
+    Ok(())
+}

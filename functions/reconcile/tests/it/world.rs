@@ -22,17 +22,19 @@ use reconcile::Plan;
 use serde_json::{Value, json};
 
 use crate::jira::{self, JiraSite};
+use crate::linear::{self, LinearTeam};
 
 /// A window that has everything that a test does.
 pub(crate) const SINCE: &str = "2026-11-20T08:00:00Z";
 /// A key that signs for the app; made for tests.
 const APP_KEY: &str = include_str!("../../../../shared/providers/src/github/tests/app_key.pem");
 
-/// The sandbox, and what the sandbox has none of: Jira, and Intercom's search of conversations, which lists two a page.
+/// The sandbox, and what the sandbox has none of: Jira, Linear, and Intercom's search of conversations, which lists two a page.
 struct Providers {
     sandbox: Sandbox,
     conversations: Arc<Mutex<Vec<(u64, u64)>>>,
     jira: JiraSite,
+    linear: LinearTeam,
 }
 
 #[async_trait]
@@ -40,6 +42,9 @@ impl Transport for Providers {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         if request.uri().host() == Some(jira::HOST) {
             return Ok(self.jira.answer(&request));
+        }
+        if request.uri().host() == Some(linear::HOST) {
+            return Ok(self.linear.answer(&request));
         }
         if request.uri().host() != Some("api.intercom.io") {
             return self.sandbox.send(request).await;
@@ -69,6 +74,8 @@ pub(crate) struct World {
     pub(crate) conversations: Arc<Mutex<Vec<(u64, u64)>>>,
     /// Jira's issues.
     pub(crate) jira: JiraSite,
+    /// Linear's issues.
+    pub(crate) linear: LinearTeam,
     stand: Stand,
 }
 
@@ -89,6 +96,7 @@ impl World {
         Ok(Self {
             conversations: Arc::default(),
             jira: JiraSite::default(),
+            linear: LinearTeam::default(),
             stand,
         })
     }
@@ -120,6 +128,7 @@ impl World {
             sandbox: self.sandbox.clone(),
             conversations: Arc::clone(&self.conversations),
             jira: self.jira.clone(),
+            linear: self.linear.clone(),
         };
         self.deployment_over(name, Arc::new(providers))
     }

@@ -1,12 +1,14 @@
 //! Plans of repairs from the command line: what they say, that they mend it once, and when they are refused.
 
 use anyhow::Result;
+use aws_sdk_dynamodb::types::AttributeValue;
 use ctl::failure::Exit;
 use local::stand::{MINUTE_MS, Stand};
 use ratchet_domain::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
+use crate::decisions::{SUBJECT, decide, held_in};
 use crate::desk::{json as run_json, run};
 
 /// An hour that has all that a test does and is over, twenty minutes later.
@@ -65,6 +67,55 @@ async fn plan_says_what_would_be_mended_apply_mends_it_and_the_next_plan_is_clea
         (0, Value::Null),
         "{clean}"
     );
+    Ok(())
+}
+
+fn findings(plan: &Value) -> Vec<[&str; 3]> {
+    let items = plan["items"].as_array().into_iter().flatten();
+    items
+        .map(|item| ["kind", "repair", "step"].map(|name| item[name].as_str().unwrap_or_default()))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_a_bug_got_that_was_approved_without_a_bill_is_compared_like_what_a_billed_one_got() -> Result<()>
+{
+    let (world, step) = held_in(json!({})).await?;
+    decide(&world, "approve", &step, &["--by", "ada", "--yes"]).await?;
+    world.drain().await?;
+    let [bills, pulls, comments] = world.effects("acme", 5101).await?;
+    assert_eq!((bills, pulls, comments), (1, 1, 1), "a flag without an entry");
+    world.clock.advance(60 * MINUTE_MS);
+    assert_eq!(kinds(&plan(&world).await?).len(), 0);
+
+    // A restored ledger has never heard of the message; and somebody deletes the repository with the pull request.
+    for step in ["slack#C0RATCHET", "bill"] {
+        let delete = world.cloud.aws.link().dynamo().delete_item();
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let delete = delete.table_name("LedgerTable").key("subject", text(SUBJECT));
+        delete.key("step", text(step)).send().await?;
+    }
+    world.sandbox.edit(|outside, now_ms| {
+        outside.github.remove_repo("acme/shop");
+        outside.github.add_repo(now_ms, "acme/shop", &[])
+    });
+    let planned = plan(&world).await?;
+    assert_eq!(
+        findings(&planned),
+        [
+            ["entry_without_flag", "look", "approved#acme#2026-11"],
+            ["effect_missing", "look", "pr#acme/shop"],
+            ["effect_unrecorded", "adopt", "slack#C0RATCHET"],
+        ],
+        "{planned}"
+    );
+    let applied = run_json(&world, &apply(&planned)).await?;
+    assert_eq!(
+        (applied["applied"].as_u64(), applied["failed"].as_u64()),
+        (Some(1), Some(0))
+    );
+    let after = plan(&world).await?;
+    assert_eq!(kinds(&after), ["entry_without_flag", "effect_missing"], "{after}");
     Ok(())
 }
 
