@@ -4,6 +4,7 @@
 //!
 //! Everything runs on a clock of its own and on dice that a seed repeats, so a run that fails fails again.
 
+mod alarms;
 #[cfg(test)]
 mod controls;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod mapping;
 pub mod process;
 pub mod runtime_api;
 pub mod sandbox;
+mod schedules;
 pub mod serve;
 mod settings;
 pub mod sqs;

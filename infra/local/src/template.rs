@@ -1,5 +1,6 @@
 //! The deployed template, read: what runs on a laptop has the queues, tables, timeouts and variables of what is deployed.
 
+mod alarm;
 mod event;
 mod queue;
 #[cfg(test)]
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde_yaml_ng::Value;
 
+pub use alarm::Alarm;
 pub use event::{Schedule, Source};
 pub use queue::Queue;
 
@@ -66,6 +68,8 @@ pub struct Template {
     pub queues: BTreeMap<String, Queue>,
     /// Functions.
     pub functions: BTreeMap<String, Function>,
+    /// Alarms.
+    pub alarms: BTreeMap<String, Alarm>,
 }
 
 impl Template {
@@ -91,6 +95,7 @@ impl Template {
             tables: BTreeMap::new(),
             queues: BTreeMap::new(),
             functions: BTreeMap::new(),
+            alarms: BTreeMap::new(),
         };
         for (id, resource) in resources {
             let id = id.as_str().context("a resource's id is no text")?.to_owned();
@@ -107,6 +112,11 @@ impl Template {
                     template
                         .queues
                         .insert(id.clone(), Queue::read(properties).with_context(of_resource)?);
+                }
+                Some("AWS::CloudWatch::Alarm") => {
+                    template
+                        .alarms
+                        .insert(id.clone(), Alarm::read(properties).with_context(of_resource)?);
                 }
                 Some("AWS::Serverless::Function") => {
                     let binary = resource

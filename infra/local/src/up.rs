@@ -4,7 +4,6 @@ mod front;
 mod keep;
 mod providers;
 mod repos;
-mod schedules;
 #[cfg(test)]
 mod tests;
 
@@ -30,11 +29,11 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::model::answers;
 use crate::sandbox::source::read_dir;
 use crate::sandbox::webhook::Delivery;
+use crate::schedules::{Schedules, Tick};
 use crate::settings;
 use crate::watch::Watch;
 use keep::Kept;
 use providers::Providers;
-use schedules::{Schedules, Tick};
 
 pub use repos::Tree;
 

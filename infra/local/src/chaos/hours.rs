@@ -12,26 +12,17 @@ use ratchet_guard::clock::{Clock, Millis};
 use ratchet_runtime::serve::Function;
 use serde_json::{Value, json};
 
+use super::alarms::Alarms;
 use super::storm::Storm;
 use crate::demo::setup::{ORG, World};
 use crate::demo::story::request;
 use crate::mapping::{Mapping, Unanswered};
 use crate::process::Process;
+use crate::schedules::Schedules;
 
-/// How often the template's schedule calls `replay`, in ms; a test holds it against the template.
-pub(super) const SWEEP_MS: Millis = 300_000;
-/// How often parked work is let go again, in ms; as the sweep's.
-pub(super) const RESUME_MS: Millis = 3_600_000;
-/// How often an alarm's metric is looked at, in ms.
-const ALARM_MS: Millis = 60_000;
-/// An hour, in ms: messages that wait for longer raise the alarm of their stage.
-const AGE_MS_MAX: Millis = 3_600_000;
 /// How often a provider delivers one event, and how long it waits in between, in ms.
 const DELIVERIES_MAX: u32 = 3;
 const REDELIVERY_MS: Millis = 60_000;
-/// How long the intake, and the sweep, may run, in ms.
-const WEBHOOK_MS: Millis = 10_000;
-const SWEEP_TIMEOUT_MS: Millis = 60_000;
 /// Invocations after which it counts as endless.
 const INVOCATIONS_MAX: u64 = 200_000;
 
@@ -66,11 +57,10 @@ pub(super) struct Hours<'w> {
     pub(super) tally: Tally,
     mappings: Vec<Mapping>,
     deliveries: BTreeMap<(Millis, u64), u32>,
-    next_sweep: Millis,
-    next_resume: Millis,
-    next_look: Millis,
-    /// Alarms in state ALARM, which call once and not again until they were OK.
-    raised: BTreeMap<String, bool>,
+    schedules: Schedules,
+    alarms: Alarms,
+    /// How many deliveries the intake answered with 5xx, by their time.
+    refused: BTreeMap<Millis, u64>,
     invocations: u64,
 }
 
@@ -90,10 +80,10 @@ impl<'w> Hours<'w> {
             tally: Tally::default(),
             mappings,
             deliveries: BTreeMap::new(),
-            next_sweep: now_ms + SWEEP_MS,
-            next_resume: now_ms + RESUME_MS,
-            next_look: now_ms + ALARM_MS,
-            raised: BTreeMap::new(),
+            // What the comparison finds is carried out at the end, where the story counts it.
+            schedules: Schedules::of(&world.cloud.template, now_ms).calling("replay"),
+            alarms: Alarms::of(&world.cloud.template, now_ms),
+            refused: BTreeMap::new(),
             invocations: 0,
         })
     }
@@ -113,9 +103,8 @@ impl<'w> Hours<'w> {
             let due = [
                 self.world.cloud.aws.sqs.next_due_ms(queues),
                 self.deliveries.keys().next().map(|(at_ms, _)| *at_ms),
-                Some(self.next_sweep),
-                Some(self.next_resume),
-                Some(self.next_look),
+                self.schedules.next_due_ms(),
+                self.alarms.next_due_ms(),
                 Some(end_ms),
             ];
             let next_ms = due.into_iter().flatten().min().unwrap_or(end_ms);
@@ -130,20 +119,13 @@ impl<'w> Hours<'w> {
     /// Does what is due now; false when nothing is.
     async fn step(&mut self) -> Result<bool> {
         let now_ms = self.world.now_ms();
-        if self.next_sweep <= now_ms {
-            self.next_sweep += SWEEP_MS;
-            let tick = json!({"source": "schedule", "schedule": "sweep", "time": printed(now_ms)});
-            Box::pin(self.sweep(tick)).await;
+        if self.schedules.next_due_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            for tick in self.schedules.due(now_ms)? {
+                Box::pin(self.sweep(tick.input)).await;
+            }
             return Ok(true);
         }
-        if self.next_resume <= now_ms {
-            self.next_resume += RESUME_MS;
-            let tick = json!({"source": "schedule", "schedule": "resume", "time": printed(now_ms)});
-            Box::pin(self.sweep(tick)).await;
-            return Ok(true);
-        }
-        if self.next_look <= now_ms {
-            self.next_look += ALARM_MS;
+        if self.alarms.next_due_ms().is_some_and(|at_ms| at_ms <= now_ms) {
             Box::pin(self.look()).await?;
             return Ok(true);
         }
@@ -169,7 +151,7 @@ impl<'w> Hours<'w> {
 
     async fn sweep(&mut self, event: Value) {
         let functions = self.process.functions();
-        let deadline_ms = self.world.now_ms() + SWEEP_TIMEOUT_MS;
+        let deadline_ms = self.world.now_ms() + self.world.cloud.timeout_ms("replay");
         let swept = self
             .process
             .surviving(Box::pin(functions.replay.call(event, deadline_ms)))
@@ -186,41 +168,21 @@ impl<'w> Hours<'w> {
     /// Looks at what the template's alarms look at; one that turns calls `replay`.
     async fn look(&mut self) -> Result<()> {
         let now_ms = self.world.now_ms();
-        let mut states: BTreeMap<String, bool> = BTreeMap::new();
-        for stage in Stage::ALL {
-            let function = self.world.cloud.template.functions.get(stage.as_str());
-            let Some(queue) = function.and_then(|function| function.queue()) else {
-                continue;
-            };
-            let settings = self.world.cloud.template.queues.get(&queue);
-            let dead = settings.and_then(|queue| queue.redrive.as_ref());
-            let dead = dead.map_or(0, |(dlq, _)| self.world.cloud.aws.sqs.depth(dlq).visible);
-            let oldest = self.world.cloud.aws.sqs.read(|state| {
-                let queue = state.queues.get(&queue)?;
-                queue.messages.values().map(|message| message.sent_ms).min()
+        for name in self.alarms.look(self.world, &self.refused).await? {
+            let event = json!({
+                "source": "aws.cloudwatch",
+                "alarmArn": format!("arn:aws:cloudwatch:eu-central-1:000000000000:alarm:ratchet-{name}"),
+                "alarmData": {"state": {"value": "ALARM", "timestamp": printed(now_ms)}},
             });
-            let age_ms = oldest.map_or(0, |sent_ms| now_ms.saturating_sub(sent_ms));
-            states.insert(format!("{stage}-dlq-depth"), dead > 0);
-            states.insert(format!("{stage}-oldest-message"), age_ms > AGE_MS_MAX);
-        }
-        // Every fifth look only: it reads the ledger, where the alarm reads a metric.
-        if now_ms.is_multiple_of(SWEEP_MS) {
-            let parked = super::report::parked_since(self.world, now_ms - SWEEP_MS).await?;
-            states.insert("parked-retryable".to_owned(), parked);
-        }
-        for (name, alarming) in states {
-            let before = self.raised.insert(name.clone(), alarming).unwrap_or(false);
-            if alarming && !before {
-                *self.tally.alarms.entry(name.clone()).or_default() += 1;
-                let event = json!({
-                    "source": "aws.cloudwatch",
-                    "alarmArn": format!("arn:aws:cloudwatch:eu-central-1:000000000000:alarm:ratchet-{name}"),
-                    "alarmData": {"state": {"value": "ALARM", "timestamp": printed(now_ms)}},
-                });
-                Box::pin(self.sweep(event)).await;
-            }
+            *self.tally.alarms.entry(name).or_default() += 1;
+            Box::pin(self.sweep(event)).await;
         }
         Ok(())
+    }
+
+    /// The period of the sweep's schedule, in ms.
+    pub(super) fn sweep_ms(&self) -> Millis {
+        self.schedules.shortest_ms()
     }
 
     /// Posts the ticket's events; what is not taken is delivered again a few times, and then never.
@@ -231,16 +193,18 @@ impl<'w> Hours<'w> {
             let sign = |event| outside.zendesk.delivery(event, now_ms, time);
             events.iter().map(sign).collect::<Vec<_>>()
         });
+        let deadline_ms = now_ms + self.world.cloud.timeout_ms("webhook");
         let mut taken = true;
         for delivery in &deliveries {
             let functions = self.process.functions();
-            let call = functions
-                .webhook
-                .call(request(ORG, delivery), now_ms + WEBHOOK_MS);
-            taken &= matches!(
-                self.process.surviving(Box::pin(call)).await,
-                Ok(Ok(answer)) if answer.status_code == 200
-            );
+            let call = functions.webhook.call(request(ORG, delivery), deadline_ms);
+            let answer = self.process.surviving(Box::pin(call)).await;
+            let status = answer.ok().and_then(Result::ok).map(|answer| answer.status_code);
+            taken &= status == Some(200);
+            // A function that dies is a 502 of the gateway in front of it.
+            if status.is_none_or(|status| status >= 500) {
+                *self.refused.entry(now_ms).or_default() += 1;
+            }
         }
         if !taken && time < DELIVERIES_MAX {
             self.deliveries.insert((now_ms + REDELIVERY_MS, ticket), time + 1);

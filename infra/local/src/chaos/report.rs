@@ -10,10 +10,10 @@ use ratchet_domain::ids::{OrgId, Provider as TicketProvider, TicketNumber, Ticke
 use ratchet_domain::park::{Mend, Reason};
 use ratchet_guard::clock::Millis;
 use ratchet_guard::store::Item;
-use ratchet_guard::{Ledger, Record, State, Unfinished};
+use ratchet_guard::{Record, State};
 use serde_json::{Value, json};
 
-use super::hours::{Hours, SWEEP_MS};
+use super::hours::Hours;
 use super::story::Phase;
 use crate::demo::row::{reading_ledger, row};
 use crate::demo::setup::{ORG, World};
@@ -42,6 +42,7 @@ pub(super) struct Report {
     unseen: u64,
     healing_ms_max: Millis,
     healing_ms_all: Millis,
+    sweep_ms: Millis,
     sweeps: (u64, u64),
     alarms: BTreeMap<String, u64>,
     resent: u64,
@@ -66,6 +67,7 @@ impl Report {
             unseen: 0,
             healing_ms_max: 0,
             healing_ms_all: 0,
+            sweep_ms: hours.sweep_ms(),
             sweeps: (hours.tally.sweeps, hours.tally.sweeps_failed),
             alarms: hours.tally.alarms.clone(),
             resent: hours.tally.resent,
@@ -110,7 +112,7 @@ impl Report {
                 self.healing_ms_max = self.healing_ms_max.max(took_ms);
             }
         }
-        if self.healing_ms_max > 2 * SWEEP_MS {
+        if self.healing_ms_max > 2 * self.sweep_ms {
             self.problems.push(format!(
                 "healing took {} s after a kill, more than two sweep periods",
                 self.healing_ms_max / 1000
@@ -229,7 +231,7 @@ impl Report {
             "weather": self.weather,
             "provider_faults": self.outages,
             "healing": {
-                "kills": self.healed, "longest_ms": self.healing_ms_max, "sweep_period_ms": SWEEP_MS,
+                "kills": self.healed, "longest_ms": self.healing_ms_max, "sweep_period_ms": self.sweep_ms,
                 "before_the_first_call": self.unseen,
                 "mean_ms": self.healing_ms_all / self.healed.max(1),
             },
@@ -268,25 +270,6 @@ fn is_stuck(record: &Record) -> bool {
             .and_then(Reason::from_word)
             .is_none_or(|reason| matches!(reason.mend(), Mend::Retry | Mend::MendThenRetry)),
     }
-}
-
-/// Whether work was parked after `since_ms` for a reason that a retry can mend: what the alarm's metric counts.
-pub(super) async fn parked_since(world: &World, since_ms: Millis) -> Result<bool> {
-    let ledger = reading_ledger(world);
-    for shard in Ledger::shards() {
-        let page = ledger
-            .unfinished(Unfinished::Review, shard, Millis::MAX / 2, None)
-            .await?;
-        let mends = |record: &Record| {
-            let reason = record.reason.as_deref().and_then(Reason::from_word);
-            reason.is_some_and(|reason| reason.mend() == Mend::Retry)
-                && record.settled_at.is_some_and(|at_ms| at_ms > since_ms)
-        };
-        if page.records.iter().any(mends) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 async fn scan(world: &World, table: &str) -> Result<Vec<Item>> {
@@ -352,7 +335,7 @@ impl fmt::Display for Report {
             self.healed,
             self.healing_ms_all / self.healed.max(1) / 1000,
             self.healing_ms_max / 1000,
-            2 * SWEEP_MS / 1000,
+            2 * self.sweep_ms / 1000,
             self.unseen
         )?;
         let sign = if all.planned == all.made { "=" } else { "!=" };

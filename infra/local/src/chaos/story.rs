@@ -20,7 +20,6 @@ const OUTAGE_MS: Millis = 40 * 60_000;
 const UNSENT_ONE_IN: u64 = 25;
 /// Rounds of comparison and repair after the storm, at most.
 const ROUNDS_MAX: u64 = 6;
-const RECONCILE_TIMEOUT_MS: Millis = 300_000;
 
 /// A part of the storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +116,7 @@ pub(super) async fn compare(hours: &mut Hours<'_>, began_ms: Millis) -> Result<u
             })
         };
         let functions = hours.process.functions();
-        let deadline_ms = hours.world.now_ms() + RECONCILE_TIMEOUT_MS;
+        let deadline_ms = hours.world.now_ms() + hours.world.cloud.timeout_ms("reconcile");
         let plan = functions
             .reconcile
             .call(ask(format!("plan {round}")), deadline_ms)

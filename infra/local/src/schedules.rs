@@ -1,4 +1,4 @@
-//! The template's schedules, on whatever clock `up` runs on.
+//! The template's schedules, on whatever clock a deployment runs on.
 
 use anyhow::Result;
 use ratchet_guard::clock::Millis;
@@ -8,20 +8,20 @@ use crate::template::{Schedule, Template};
 
 /// One call that is due.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tick {
+pub(crate) struct Tick {
     /// The function's binary.
-    pub(super) binary: String,
+    pub(crate) binary: String,
     /// What it is called with.
-    pub(super) input: Value,
+    pub(crate) input: Value,
 }
 
 /// Every schedule of every function, and when it is due next.
 #[derive(Debug)]
-pub(super) struct Schedules(Vec<(String, Schedule, Millis)>);
+pub(crate) struct Schedules(Vec<(String, Schedule, Millis)>);
 
 impl Schedules {
     /// Those of the template. A period begins with the epoch, so that a restart neither skips a tick nor repeats one.
-    pub(super) fn of(template: &Template, now_ms: Millis) -> Self {
+    pub(crate) fn of(template: &Template, now_ms: Millis) -> Self {
         let functions = template.functions.iter();
         let all = functions.flat_map(|(binary, function)| {
             let schedules = function.schedules.values();
@@ -30,8 +30,25 @@ impl Schedules {
         Self(all.collect())
     }
 
+    /// Those that call one function; the others are somebody else's to make.
+    pub(crate) fn calling(mut self, binary: &str) -> Self {
+        self.0.retain(|(called, _, _)| called == binary);
+        self
+    }
+
+    /// When the next call is due.
+    pub(crate) fn next_due_ms(&self) -> Option<Millis> {
+        self.0.iter().map(|(_, _, at_ms)| *at_ms).min()
+    }
+
+    /// The shortest period of them; 0 without any.
+    pub(crate) fn shortest_ms(&self) -> Millis {
+        let periods = self.0.iter().map(|(_, schedule, _)| schedule.every_ms);
+        periods.min().unwrap_or(0)
+    }
+
     /// What is due; a tick that was missed meanwhile is not made up for.
-    pub(super) fn due(&mut self, now_ms: Millis) -> Result<Vec<Tick>> {
+    pub(crate) fn due(&mut self, now_ms: Millis) -> Result<Vec<Tick>> {
         let mut due = Vec::new();
         for (binary, schedule, at_ms) in &mut self.0 {
             if *at_ms > now_ms {
@@ -62,7 +79,7 @@ mod tests {
     #[test]
     fn every_schedule_of_the_template_is_due_once_a_period() {
         let template = Template::of_this_build().unwrap();
-        let named: Vec<&str> = include_str!("../../../template.yaml")
+        let named: Vec<&str> = include_str!("../../template.yaml")
             .lines()
             .filter_map(|line| {
                 line.trim()
@@ -86,6 +103,23 @@ mod tests {
             let times = called.iter().filter(|other| *other == name).count();
             assert_eq!(times, if name == "sweep" { 12 } else { 1 }, "{name}");
         }
+    }
+
+    #[test]
+    fn another_rate_in_the_template_is_another_period_of_the_sweep() {
+        let text = include_str!("../../template.yaml");
+        let sweep_ms = |text: &str| {
+            let template = Template::parse(text).unwrap();
+            let schedules = Schedules::of(&template, NOW_MS).calling("replay");
+            (
+                schedules.0.len(),
+                schedules.shortest_ms(),
+                schedules.next_due_ms(),
+            )
+        };
+        assert_eq!(sweep_ms(text), (2, 300_000, Some(NOW_MS + 120_000)));
+        let faster = text.replace("rate(5 minutes)", "rate(3 minutes)");
+        assert_eq!(sweep_ms(&faster), (2, 180_000, Some(NOW_MS + 120_000)));
     }
 
     #[test]
