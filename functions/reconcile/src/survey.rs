@@ -58,6 +58,9 @@ impl Survey<'_> {
                     .ledger
                     .unfinished(Unfinished::Receipt, shard, self.ask.until_ms, start)
                     .await?;
+                for row in page.unreadable {
+                    self.unread_row(&row.key);
+                }
                 for receipt in page.records {
                     let subject = receipt.key.subject();
                     let org = subject.split('#').nth(1).unwrap_or_default();
@@ -80,7 +83,13 @@ impl Survey<'_> {
         let subject = receipt.key.subject();
         let step = receipt.key.step();
         let own = step.split("#receipt#").next().unwrap_or(step);
-        let sealed = self.ledger.sealed(&WorkKey::new(subject, own)).await?;
+        let sealed = match self.ledger.sealed(&WorkKey::new(subject, own)).await {
+            Err(StageError::Unreadable { key, .. }) => {
+                self.unread_row(&key);
+                return Ok(());
+            }
+            sealed => sealed?,
+        };
         let on_record = sealed.as_ref().and_then(Sealed::external_id);
         let is_one = receipt.external_id.is_some() && receipt.external_id.as_deref() == on_record;
         let id = receipt.external_id.as_deref().unwrap_or("unknown");
@@ -121,10 +130,30 @@ impl Survey<'_> {
         }
     }
 
+    /// The life of a subject; nothing where a row of it does not read, which is noted.
+    pub(crate) async fn life(&mut self, subject: &str) -> Result<Option<Vec<Record>>, StageError> {
+        match self.ledger.life(subject).await {
+            Ok(life) => Ok(Some(life)),
+            Err(StageError::Unreadable { key, .. }) => {
+                self.unread_row(&key);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unread_row(&mut self, key: &WorkKey) {
+        let org = key.subject().split('#').nth(1).unwrap_or_default();
+        if self.ask.org.as_ref().is_none_or(|wanted| wanted.as_str() == org) {
+            self.unreadable(org, &format!("row `{key}`"));
+        }
+    }
+
     /// A row that does not read: nothing is said about what it tells of.
-    fn unreadable(&mut self, org: &OrgId, what: &str) {
+    fn unreadable(&mut self, org: &str, what: &str) {
+        tracing::error!(stage = "reconcile", org, what, "row does not read");
         self.unread.insert(Unread {
-            org: org.to_string(),
+            org: org.to_owned(),
             what: what.to_owned(),
             why: "row does not read".to_owned(),
         });

@@ -169,6 +169,7 @@ fn tell(sweep: &Sweep<'_>, trigger: &Trigger, now_ms: Millis) {
         waiting = summary.waiting,
         resumed = summary.resumed,
         parked = summary.parked,
+        unreadable = summary.unreadable,
         redriven = summary.redriven.len(),
         more = summary.more,
         "swept"

@@ -30,6 +30,9 @@ pub struct Summary {
     /// Work whose message went out as often as is allowed and that nobody claimed: it waits for a person now.
     #[serde(default)]
     pub parked: u64,
+    /// Rows that are past due and do not read, so that nothing can be done for them; the log names each.
+    #[serde(default)]
+    pub unreadable: u64,
     /// Dead letters, by stage; empty queues are not listed.
     pub redriven: Vec<Redriven>,
     /// Something is left: time was up, or a queue did not take it. The next sweep goes on.
@@ -49,6 +52,7 @@ impl Summary {
             waiting: 0,
             resumed: 0,
             parked: 0,
+            unreadable: 0,
             redriven: Vec::new(),
             more: false,
             reason: None,

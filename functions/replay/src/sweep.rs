@@ -72,9 +72,12 @@ impl<'r> Sweep<'r> {
                 if self.is_late() {
                     return Ok(());
                 }
-                let (page, next) = self.replay.events.waiting(shard, now_ms, start).await?;
+                let page = self.replay.events.waiting(shard, now_ms, start).await?;
+                for row in page.unreadable {
+                    self.unreadable(&row.key, row.due_at);
+                }
                 let mut outgoing = Outgoing::default();
-                for event in page {
+                for event in page.events {
                     self.met(event.due_at);
                     let Some(stage) = self.wanted_event(&event, now_ms) else {
                         continue;
@@ -92,7 +95,7 @@ impl<'r> Sweep<'r> {
                     }
                 }
                 self.summary.events += self.send(outgoing).await?;
-                start = next;
+                start = page.next;
                 if start.is_none() {
                     break;
                 }
@@ -129,6 +132,9 @@ impl<'r> Sweep<'r> {
                     return Ok(sent);
                 }
                 let page = self.ledger.unfinished(kind, shard, now_ms, start).await?;
+                for row in page.unreadable {
+                    self.unreadable(&row.key.to_string(), row.due_at);
+                }
                 let mut outgoing = Outgoing::default();
                 for record in page.records {
                     let Some(stage) = self.wanted_row(kind, &record, now_ms) else {
@@ -243,6 +249,15 @@ impl<'r> Sweep<'r> {
             if let Some(redriven) = self.replay.dead_letters.redrive(stage).await {
                 self.summary.redriven.push(redriven);
             }
+        }
+    }
+
+    /// Nobody can work on the row, and no message of it can be sent: it counts as stuck until a person has looked.
+    fn unreadable(&mut self, key: &str, due_at: Option<Millis>) {
+        tracing::error!(stage = STAGE, key, "row is past due and does not read");
+        self.summary.unreadable += 1;
+        if let Some(due_at) = due_at {
+            self.met(due_at);
         }
     }
 

@@ -1,8 +1,10 @@
 //! What a command says: for people, and for programs.
 
+use ratchet_guard::UnreadableRow;
 use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
+use crate::text::plain;
 
 /// What a verb found or did.
 #[derive(Debug, Clone)]
@@ -67,6 +69,20 @@ impl Answer {
             exit,
         }
     }
+}
+
+/// Rows that a verb met and could not read: their keys for programs, and a remark on each for people.
+#[must_use]
+pub fn unreadable(rows: &[UnreadableRow]) -> (Vec<String>, Vec<String>) {
+    let keys: Vec<String> = rows.iter().map(|row| row.key.to_string()).collect();
+    let remark = |key: &String| {
+        format!(
+            "row does not read, nothing is said about its work, see unreadable-rows in the runbook key=`{}`",
+            plain(key)
+        )
+    };
+    let remarks = keys.iter().map(remark).collect();
+    (keys, remarks)
 }
 
 fn pretty(json: &Value) -> String {

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock};
 use ratchet_guard::store::ordered;
 use ratchet_guard::{Decision, Ledger, Park, Record, Work};
@@ -251,6 +252,25 @@ impl Stand {
             }
             found @ (Decision::Replay(_) | Decision::Parked(_)) => bail!("not claimed: {found:?}"),
         }
+    }
+
+    /// A row of the ledger gets a state that no build knows, as by hand.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn damage(&self, subject: &str, step: &str) -> Result<()> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let update = self.cloud.aws.link().dynamo().update_item();
+        let update = update.table_name("LedgerTable").key("subject", text(subject));
+        let update = update
+            .key("step", text(step))
+            .update_expression("SET #state = :other");
+        let update = update.expression_attribute_names("#state", "state");
+        update
+            .expression_attribute_values(":other", text("finished?"))
+            .send()
+            .await?;
+        Ok(())
     }
 
     /// Work that is parked now.

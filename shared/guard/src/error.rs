@@ -56,12 +56,12 @@ pub enum StageError {
     /// The ledger did not answer as it should.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A record does not hold what its step writes.
+    /// A record does not hold what its step writes, or its row does not read at all.
     #[error("record does not read as its step's result key=`{key}` line=`{line}` column=`{column}`")]
     Unreadable {
         /// Which record.
         key: WorkKey,
-        /// Line of the first error.
+        /// Line of the first error; 0 where it is the row itself.
         line: usize,
         /// Column of the first error.
         column: usize,
@@ -93,6 +93,15 @@ pub enum Disposition {
 }
 
 impl StageError {
+    /// The row itself does not read.
+    pub(crate) fn unreadable_row(key: &WorkKey) -> Self {
+        Self::Unreadable {
+            key: key.clone(),
+            line: 0,
+            column: 0,
+        }
+    }
+
     /// What becomes of the message; total, so a new error does not compile until it is placed.
     #[must_use]
     pub fn disposition(&self) -> Disposition {

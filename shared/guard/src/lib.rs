@@ -22,5 +22,5 @@ pub use ledger::{
 };
 pub use outcome::{Finding, Outcome, Why};
 pub use pass::{Outbox, pass};
-pub use record::{Record, Standing, State, Unfinished};
+pub use record::{Record, Standing, State, Unfinished, UnreadableRow};
 pub use work::{EffectKey, Subject, Work, WorkKey};

@@ -121,11 +121,43 @@ pub struct Record {
     pub resends: u64,
 }
 
+/// A row that does not read as one: an attribute is missing or of another type. No stage works on it and no sweep sends it,
+/// so whoever meets it says which it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnreadableRow<K = WorkKey> {
+    /// Which.
+    pub key: K,
+    /// When somebody should have looked at it, ms, where it stands in the index.
+    pub due_at: Option<Millis>,
+}
+
+/// Numbers of a row; whatever is there must be one.
+const NUMBERS: [&str; 12] = [
+    "fence",
+    "clean_fence",
+    "lease_until",
+    "attempts",
+    "resume_at",
+    "resumed_at",
+    "first_claimed_at",
+    "claimed_at",
+    "settled_at",
+    "due_at",
+    "resend_at",
+    "resends",
+];
+
 impl Record {
     /// Reads an item; none where it is not a ledger row.
     pub(crate) fn of(item: &Item) -> Option<Self> {
         let word = |name: &str| get_text(item, name).map(str::to_owned);
         let count = |name: &str| get_number(item, name);
+        if NUMBERS
+            .iter()
+            .any(|name| item.contains_key(*name) && count(name).is_none())
+        {
+            return None;
+        }
         let fence = count("fence").unwrap_or(0);
         let first_claimed_at = count("first_claimed_at").unwrap_or(0);
         let sent_for = resent_of(fence, count("due_at").unwrap_or(0));
@@ -155,6 +187,24 @@ impl Record {
             resend_at: count("resend_at").filter(|_| is_noted),
             resends: count("resends").filter(|_| is_noted).unwrap_or(0),
         })
+    }
+
+    /// Reads items; those that are none are named.
+    pub(crate) fn of_all(items: &[Item]) -> (Vec<Self>, Vec<UnreadableRow>) {
+        let (mut records, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
+        for item in items {
+            match Self::of(item) {
+                Some(record) => records.push(record),
+                None => unreadable.push(UnreadableRow {
+                    key: WorkKey::new(
+                        get_text(item, "subject").unwrap_or_default(),
+                        get_text(item, "step").unwrap_or_default(),
+                    ),
+                    due_at: get_number(item, "due_at"),
+                }),
+            }
+        }
+        (records, unreadable)
     }
 
     /// The result, as the type that its step writes.

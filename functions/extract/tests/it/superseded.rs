@@ -45,7 +45,7 @@ async fn settle(stand: &Stand) -> Result<()> {
         stand.tick().await?;
         stand.drain().await?;
         let due = stand.ledger()?.due(&[Unfinished::Claimed], 10).await?;
-        if due.is_empty() {
+        if due.records.is_empty() {
             return Ok(());
         }
     }

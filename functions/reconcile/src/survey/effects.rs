@@ -44,9 +44,11 @@ impl Survey<'_> {
             if self.is_late() {
                 return Ok(());
             }
-            self.flag(&passed).await?;
             let subject = passed.ticket.subject();
-            let life = self.ledger.life(&subject).await?;
+            let Some(life) = self.life(&subject).await? else {
+                continue;
+            };
+            self.flag(&passed).await?;
             // What somebody works on is neither done nor undone.
             for record in life
                 .iter()

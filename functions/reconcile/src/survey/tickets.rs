@@ -97,7 +97,7 @@ impl Survey<'_> {
             number,
         };
         let subject = ticket.subject();
-        if self.ledger.life(&subject).await?.is_empty() {
+        if self.life(&subject).await?.is_some_and(|life| life.is_empty()) {
             self.items.insert(Item {
                 kind: Kind::TicketUnknown,
                 org: org.to_string(),

@@ -74,7 +74,7 @@ impl Survey<'_> {
                 }
                 match charge(org, &row) {
                     Some(passed) => found.push(passed),
-                    None => self.unreadable(org, &format!("usage entry `{}`", row.key)),
+                    None => self.unreadable(org.as_str(), &format!("usage entry `{}`", row.key)),
                 }
             }
         }
@@ -87,7 +87,7 @@ impl Survey<'_> {
         let last = Approval::month(self.ask.until_ms);
         while month <= last {
             let subject = Approval::subject(org, &month);
-            for record in self.ledger.life(&subject).await? {
+            for record in self.life(&subject).await?.unwrap_or_default() {
                 match record.result::<Approval>() {
                     Ok(approval) => found.push(Passed {
                         told_by: subject.clone(),
@@ -96,7 +96,7 @@ impl Survey<'_> {
                         repos: approval.repos,
                         at: approval.at_ms,
                     }),
-                    Err(_) => self.unreadable(org, &format!("approval `{}`", record.key)),
+                    Err(_) => self.unreadable(org.as_str(), &format!("approval `{}`", record.key)),
                 }
             }
             month = month.next();

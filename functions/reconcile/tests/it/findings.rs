@@ -193,6 +193,21 @@ async fn late_receipt_is_found() -> Result<()> {
 }
 
 #[tokio::test]
+async fn row_that_does_not_read_is_named_and_other_tickets_are_compared() -> Result<()> {
+    let world = World::new().await?;
+    world.done(5101).await?;
+    world.write(1, 5102)?;
+    world.clock.advance(20 * MINUTE_MS);
+    world.damage("ticket#acme#zendesk#5101", "rca-comment").await?;
+    let plan = world.plan("a").await?;
+    assert_eq!(kinds(&plan), [Kind::TicketUnknown], "{plan:?}");
+    assert_eq!(plan.items[0].subject, "ticket#acme#zendesk#5102");
+    let what: Vec<&str> = plan.unread.iter().map(|unread| unread.what.as_str()).collect();
+    assert_eq!(what, ["row `ticket#acme#zendesk#5101/rca-comment`"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn provider_that_does_not_answer_is_said_and_hides_nothing_else() -> Result<()> {
     let world = World::new().await?;
     world.done(5101).await?;

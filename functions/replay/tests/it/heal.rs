@@ -27,6 +27,25 @@ async fn event_whose_message_was_lost_is_handed_over_again_and_decided() -> Resu
 }
 
 #[tokio::test]
+async fn row_that_does_not_read_is_counted_in_every_sweep_and_hides_no_other() -> Result<()> {
+    let world = Stand::new().await?;
+    let claimed = |id: u64| {
+        let key = WorkKey::new(format!("ticket#acme#zendesk#{id}"), "pr#acme/shop");
+        Work::new(key, "c").driven_by("open-pr", format!("m{id}"))
+    };
+    for id in 1..=3 {
+        world.claimed(&claimed(id)).await?;
+    }
+    world.damage("ticket#acme#zendesk#2", "pr#acme/shop").await?;
+    world.clock.advance(20 * MINUTE_MS);
+    let summary = world.tick().await?;
+    assert_eq!((summary.claims, summary.unreadable), (2, 1));
+    world.clock.advance(5 * MINUTE_MS);
+    assert_eq!(world.tick().await?.unreadable, 1, "until somebody has looked");
+    Ok(())
+}
+
+#[tokio::test]
 async fn crash_between_the_note_and_the_send_is_healed_by_the_next_sweep() -> Result<()> {
     let world = Stand::new().await?;
     world.open("acme", 0, 5101).await?;

@@ -47,6 +47,7 @@ async fn work_on_a_deleted_ticket_is_sent_a_few_times_and_then_waits_for_a_perso
     assert_eq!(given_up(&world).await?, 8, "as many times as work is attempted");
     let due = world.ledger()?.due(&[Unfinished::Review], 10).await?;
     let row = due
+        .records
         .iter()
         .find(|record| record.key.step().starts_with("extract#"));
     let row = row.context("it waits for a person")?;
@@ -81,6 +82,6 @@ async fn work_that_nobody_claimed_goes_on_when_an_operator_lets_it() -> Result<(
         .ledger()?
         .due(&[Unfinished::Claimed, Unfinished::Review], 10)
         .await?;
-    assert!(due.is_empty(), "{due:?}");
+    assert!(due.records.is_empty(), "{due:?}");
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::control::{change, invalid};
 use crate::App;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report::{Report, unreadable};
 
 /// What to do with outside effects.
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,7 @@ pub async fn run(app: &mut App<'_>, verb: &Verb) -> Result<Report, Failure> {
     .await
 }
 
-/// Reads the waiting rows. **JSON**: `{"planned":[{"subject","step","reason","since_ms"}]}`.
+/// Reads the waiting rows. **JSON**: `{"planned":[{"subject","step","reason","since_ms"}],"unreadable":[key]}`.
 async fn planned(app: &mut App<'_>, args: &Planned) -> Result<Report, Failure> {
     let prefix = match &args.org {
         None => "ticket#".to_owned(),
@@ -84,12 +84,13 @@ async fn planned(app: &mut App<'_>, args: &Planned) -> Result<Report, Failure> {
         }
     };
     let ledger = app.worlds.open().await?.ledger()?;
-    let mut rows: Vec<Record> = Vec::new();
+    let (mut rows, mut damaged): (Vec<Record>, Vec<_>) = (Vec::new(), Vec::new());
     for kind in [Unfinished::Waiting, Unfinished::Review] {
         for shard in Ledger::shards() {
             let mut start = None;
             loop {
                 let page = ledger.unfinished(kind, shard, u64::MAX / 4, start).await?;
+                damaged.extend(page.unreadable);
                 rows.extend(page.records.into_iter().filter(|record| {
                     let reason = record.reason.as_deref().and_then(Reason::from_word);
                     matches!(reason, Some(Reason::EffectsOff | Reason::Shadow))
@@ -118,9 +119,10 @@ async fn planned(app: &mut App<'_>, args: &Planned) -> Result<Report, Failure> {
             })
         })
         .collect();
+    let (keys, notes) = unreadable(&damaged);
     Ok(Report {
         text: lines.join("\n"),
-        json: json!({ "planned": planned }),
-        notes: Vec::new(),
+        json: json!({ "planned": planned, "unreadable": keys }),
+        notes,
     })
 }

@@ -56,6 +56,45 @@ async fn replaying_finished_work_writes_to_no_provider_and_charges_nothing() -> 
     Ok(())
 }
 
+#[tokio::test]
+async fn ticket_of_which_a_row_does_not_read_is_held_and_the_others_go_on() -> Result<()> {
+    let world = Stand::new().await?;
+    for (sample, id) in [(0, 5101), (0, 5102)] {
+        world.open("acme", sample, id).await?;
+    }
+    world.drain().await?;
+    let subject = "ticket#acme#zendesk#5101";
+    world.damage(subject, "rca-comment").await?;
+    let planned = plan(&world, &[]).await?;
+    assert_eq!(
+        (
+            planned["runs"].clone(),
+            verdicts(&planned, "hold"),
+            planned["messages"].clone()
+        ),
+        (json!(2), 1, json!(1)),
+        "{planned}"
+    );
+    let held = planned["lines"].as_array().into_iter().flatten();
+    let held: Vec<&Value> = held.filter(|line| line["state"] == "unreadable").collect();
+    assert_eq!(
+        (held[0]["subject"].as_str(), held[0]["step"].as_str()),
+        (Some(subject), Some("rca-comment"))
+    );
+    let applied = json_of(&apply(&world, &planned).await?)?;
+    assert_eq!(applied["messages"], 1);
+
+    let name = format!("{subject}/rca-comment");
+    let shown = run_json(&world, &["ticket", "show", "acme", "zendesk", "5101"]).await?;
+    assert_eq!(shown["unreadable"], json!([name]));
+    let told = run(&world, &["ticket", "show", "acme", "zendesk", "5101"]).await?;
+    assert!(told.stderr.contains(&name), "{told:?}");
+    let forget = run(&world, &["forget", "acme", "zendesk", "5101", "--apply"]).await?;
+    assert_eq!(forget.exit, Exit::Failed);
+    assert!(forget.stderr.contains(&name), "{forget:?}");
+    Ok(())
+}
+
 fn model_calls(world: &Stand) -> u64 {
     let calls = world.sandbox.calls();
     let of_model = calls.iter().filter(|(name, _)| name.starts_with("anthropic"));

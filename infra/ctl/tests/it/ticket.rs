@@ -74,7 +74,15 @@ async fn the_json_has_the_keys_that_others_rely_on() -> Result<()> {
     assert_eq!(
         keys(&shown),
         [
-            "bug", "held", "next", "org", "outcome", "pending", "steps", "ticket"
+            "bug",
+            "held",
+            "next",
+            "org",
+            "outcome",
+            "pending",
+            "steps",
+            "ticket",
+            "unreadable"
         ]
     );
     assert_eq!(

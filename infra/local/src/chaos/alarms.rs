@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use ratchet_guard::clock::Millis;
 use ratchet_guard::{Ledger, Record, Unfinished};
 
@@ -135,6 +135,11 @@ async fn parked(world: &World, since_ms: Millis, reasons: &[String]) -> Result<u
             let page = ledger
                 .unfinished(Unfinished::Review, shard, Millis::MAX / 2, start)
                 .await?;
+            ensure!(
+                page.unreadable.is_empty(),
+                "rows do not read: {:?}",
+                page.unreadable
+            );
             found += page.records.iter().filter(counts).count() as u64;
             start = page.next;
             if start.is_none() {

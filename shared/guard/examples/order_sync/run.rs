@@ -32,11 +32,12 @@ impl Orders {
     /// One run of the schedule: what earlier runs left, then what was paid since the cursor.
     pub async fn run(&self, cursor: &Cursor) -> Result<Report, StageError> {
         let mut report = Report::default();
-        for record in self
-            .ledger
-            .due(&[Unfinished::Claimed, Unfinished::Waiting], DUE_MAX)
-            .await?
-        {
+        let kinds = [Unfinished::Claimed, Unfinished::Waiting];
+        let due = self.ledger.due(&kinds, DUE_MAX).await?;
+        // Nobody works on a row that does not read: it is said, in every run, until somebody has looked.
+        let unreadable = due.unreadable.iter().map(|row| row.key.to_string());
+        report.needs_review.extend(unreadable);
+        for record in due.records {
             // Only the row of a whole order carries a message; a step's row is brought on by its order.
             if let Some(order) = Order::of(&record.message) {
                 self.one(&order, &mut report).await?;

@@ -330,11 +330,7 @@ fn judged(work: &Work, found: Record, now_ms: Millis) -> Result<Judged, StageErr
 
 fn readable(key: &WorkKey, item: Option<Item>) -> Result<Record, StageError> {
     let record = item.as_ref().and_then(Record::of);
-    record.ok_or_else(|| StageError::Unreadable {
-        key: key.clone(),
-        line: 0,
-        column: 0,
-    })
+    record.ok_or_else(|| StageError::unreadable_row(key))
 }
 
 /// The first intent and the first time stay; everything else is this attempt's.

@@ -5,6 +5,9 @@ use crate::error::StageError;
 use crate::record::{Record, State};
 use crate::store::{Item, StoreError, number, text, values};
 
+/// Rows of one page of a scan. Reason: a page is what is in memory at once; the service itself ends one at a MiB.
+const ROWS_A_SCAN: i32 = 1_000;
+
 /// Why a row that was sealed waits: somebody asked for its effect once more.
 const REFIRED: &str = "refired";
 
@@ -83,13 +86,11 @@ impl Ledger {
             .filter_expression("begins_with(subject, :prefix)")
             .set_expression_attribute_values(Some(values([(":prefix", text(prefix))])))
             .consistent_read(true)
+            .limit(ROWS_A_SCAN)
             .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|error| StoreError::of("Scan", &error))?;
-        Ok(Page {
-            records: output.items().iter().filter_map(Record::of).collect(),
-            next: output.last_evaluated_key,
-        })
+        Ok(Page::of(output.items(), output.last_evaluated_key.clone()))
     }
 }

@@ -6,24 +6,39 @@ use super::size::bounded;
 use super::{Ledger, Sealed};
 use crate::clock::Millis;
 use crate::error::StageError;
-use crate::record::{Record, State, UNFINISHED_INDEX, UNFINISHED_SHARDS, Unfinished, unfinished_partition};
+use crate::record::{
+    Record, State, UNFINISHED_INDEX, UNFINISHED_SHARDS, Unfinished, UnreadableRow, unfinished_partition,
+};
 use crate::store::{self, Item, StoreError, Write, names, number, put_answer, text, values};
 use crate::work::{WorkKey, hash};
 
-/// A page of unfinished records, and where the next one begins.
+/// A page of records, and where the next one begins.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// The records, by the time they are due.
+    /// The records, in the order of whoever gave the page.
     pub records: Vec<Record>,
+    /// Rows of the page that do not read: nothing else tells of them.
+    pub unreadable: Vec<UnreadableRow>,
     /// Give it to the next call; none at the end.
     pub next: Option<Item>,
+}
+
+impl Page {
+    pub(super) fn of(items: &[Item], next: Option<Item>) -> Self {
+        let (records, unreadable) = Record::of_all(items);
+        Self {
+            records,
+            unreadable,
+            next,
+        }
+    }
 }
 
 impl Ledger {
     /// One record, read after every write that was answered.
     ///
     /// # Errors
-    /// [`StageError::Store`].
+    /// [`StageError::Unreadable`] when there is a row and it does not read; [`StageError::Store`].
     pub async fn read(&self, key: &WorkKey) -> Result<Option<Record>, StageError> {
         let output = self
             .shared
@@ -35,13 +50,19 @@ impl Ledger {
             .send()
             .await
             .map_err(|error| StoreError::of("GetItem", &error))?;
-        Ok(output.item.as_ref().and_then(Record::of))
+        match &output.item {
+            None => Ok(None),
+            Some(item) => match Record::of(item) {
+                Some(record) => Ok(Some(record)),
+                None => Err(StageError::unreadable_row(key)),
+            },
+        }
     }
 
     /// The sealed result of a step, or nothing while it is not sealed.
     ///
     /// # Errors
-    /// [`StageError::Store`].
+    /// As [`Ledger::read`].
     pub async fn sealed(&self, key: &WorkKey) -> Result<Option<Sealed>, StageError> {
         let record = self.read(key).await?;
         Ok(record
@@ -52,9 +73,22 @@ impl Ledger {
     /// Every record of a subject, by step: its whole life from one Query.
     ///
     /// # Errors
-    /// [`StageError::Store`].
+    /// [`StageError::Unreadable`] with the first row that does not read: who goes by the rest would take it for work that
+    /// was never begun; [`StageError::Store`].
     pub async fn life(&self, subject: &str) -> Result<Vec<Record>, StageError> {
-        let mut records = Vec::new();
+        let whole = self.rows(subject).await?;
+        match whole.unreadable.first() {
+            None => Ok(whole.records),
+            Some(row) => Err(StageError::unreadable_row(&row.key)),
+        }
+    }
+
+    /// Every row of a subject, by step, with those that do not read: for whoever shows them to a person.
+    ///
+    /// # Errors
+    /// [`StageError::Store`].
+    pub async fn rows(&self, subject: &str) -> Result<Page, StageError> {
+        let mut whole = Page::default();
         let mut start = None;
         loop {
             let output = self
@@ -69,15 +103,17 @@ impl Ledger {
                 .send()
                 .await
                 .map_err(|error| StoreError::of("Query", &error))?;
-            records.extend(output.items().iter().filter_map(Record::of));
-            start = output.last_evaluated_key;
+            let page = Page::of(output.items(), output.last_evaluated_key.clone());
+            whole.records.extend(page.records);
+            whole.unreadable.extend(page.unreadable);
+            start = page.next;
             if start.is_none() {
-                return Ok(records);
+                return Ok(whole);
             }
         }
     }
 
-    /// A page of what is unfinished and due, of one shard; it reads what is stuck and nothing else.
+    /// A page of what is unfinished and due, of one shard, by the time it is due; it reads what is stuck and nothing else.
     ///
     /// # Errors
     /// [`StageError::Store`].
@@ -104,10 +140,7 @@ impl Ledger {
             .send()
             .await
             .map_err(|error| StoreError::of("Query", &error))?;
-        Ok(Page {
-            records: output.items().iter().filter_map(Record::of).collect(),
-            next: output.last_evaluated_key,
-        })
+        Ok(Page::of(output.items(), output.last_evaluated_key.clone()))
     }
 
     /// All shards of the index.

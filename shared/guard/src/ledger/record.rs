@@ -73,11 +73,7 @@ impl Ledger {
         let found = found
             .as_ref()
             .and_then(Record::of)
-            .ok_or_else(|| StageError::Unreadable {
-                key: work.key.clone(),
-                line: 0,
-                column: 0,
-            })?;
+            .ok_or_else(|| StageError::unreadable_row(&work.key))?;
         // A resend of a write that had landed meets its own row.
         Ok(if found.attempt_id == attempt_id {
             Recorded::Written

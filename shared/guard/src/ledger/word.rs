@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Decision, Ledger, Sealed};
+use super::{Decision, Ledger, Page, Sealed};
 use crate::error::StageError;
 use crate::record::{Record, State, Unfinished};
 use crate::store::text;
@@ -63,21 +63,22 @@ impl Ledger {
             .await
     }
 
-    /// Everything of that kind that is due, from all shards, at most `records_max`.
+    /// Everything of that kind that is due, from all shards, at most `records_max`, with the rows that do not read.
     ///
     /// For a schedule that drives its own work. A sweep that has a queue reads page by page: [`Ledger::unfinished`].
     ///
     /// # Errors
     /// [`StageError::Store`].
-    pub async fn due(&self, kinds: &[Unfinished], records_max: usize) -> Result<Vec<Record>, StageError> {
+    pub async fn due(&self, kinds: &[Unfinished], records_max: usize) -> Result<Page, StageError> {
         let now_ms = self.now_ms();
-        let mut due = Vec::new();
+        let mut due = Page::default();
         for kind in kinds {
             for shard in Self::shards() {
                 let mut start = None;
-                while due.len() < records_max {
+                while due.records.len() < records_max {
                     let page = self.unfinished(*kind, shard, now_ms, start).await?;
-                    due.extend(page.records);
+                    due.records.extend(page.records);
+                    due.unreadable.extend(page.unreadable);
                     start = page.next;
                     if start.is_none() {
                         break;
@@ -85,7 +86,7 @@ impl Ledger {
                 }
             }
         }
-        due.truncate(records_max);
+        due.records.truncate(records_max);
         Ok(due)
     }
 }

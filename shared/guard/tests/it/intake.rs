@@ -286,9 +286,10 @@ async fn waiting(world: &World, due_until: u64) -> Vec<Waiting> {
     for shard in Ledger::shards() {
         let mut start = None;
         loop {
-            let (page, next) = world.intake().waiting(shard, due_until, start).await.unwrap();
-            all.extend(page);
-            start = next;
+            let page = world.intake().waiting(shard, due_until, start).await.unwrap();
+            assert_eq!(page.unreadable, []);
+            all.extend(page.events);
+            start = page.next;
             if start.is_none() {
                 break;
             }

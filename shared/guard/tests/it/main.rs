@@ -6,6 +6,7 @@
 )]
 
 mod claim;
+mod damaged;
 mod fence;
 mod index;
 mod intake;

@@ -58,7 +58,7 @@ async fn thousand_orders_with_failures_in_the_middle_resume_one_by_one() {
     assert_eq!(report.synced, ["400"]);
     assert_eq!(audit(&shop.backend.world()), [""; 0]);
     let kinds = [Unfinished::Claimed, Unfinished::Waiting, Unfinished::Review];
-    assert!(shop.ledger().due(&kinds, 10).await.unwrap().is_empty());
+    assert!(shop.ledger().due(&kinds, 10).await.unwrap().records.is_empty());
     assert_eq!(shop.backend.world().mails.len(), ORDERS);
 }
 
@@ -92,6 +92,7 @@ async fn retryable_and_needs_review_are_told_apart_and_retries_are_bounded() {
     );
     let review = shop.ledger().due(&[Unfinished::Review], 10).await.unwrap();
     let mut reasons: Vec<_> = review
+        .records
         .iter()
         .map(|record| format!("{} {}", record.key, record.reason.clone().unwrap()))
         .collect();

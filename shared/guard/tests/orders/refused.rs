@@ -67,8 +67,8 @@ async fn amended_order_is_shown_to_a_person_and_not_invoiced_again() {
         .due(&[ratchet_guard::Unfinished::Review], 10)
         .await
         .unwrap();
-    assert_eq!(review.len(), 1);
-    assert_eq!(review[0].reason.as_deref(), Some("content_conflict"));
+    assert_eq!(review.records.len(), 1);
+    assert_eq!(review.records[0].reason.as_deref(), Some("content_conflict"));
 }
 
 #[tokio::test]

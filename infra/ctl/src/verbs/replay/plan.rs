@@ -33,7 +33,7 @@ A step is in the plan when it was claimed, sealed or parked in the window (at mo
   probe   an earlier attempt may have sent it: the provider is asked, and only what is not there is made
   act     nothing can have been sent: it is done now
   wait    somebody works on it, or its time comes: left alone
-  hold    for `ctl review`, or for reconcile: left alone
+  hold    for `ctl review`, for reconcile, or a row of the ticket does not read: left alone
   refire  done, and asked for once more with --refire: the provider is asked, and only what is gone is made
 
 The expected charge is 0 for what is billed, whatever is replayed. Planning sends nothing; it writes one row, the plan's
@@ -80,8 +80,9 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let made_at_ms = world.now_ms();
     if let Some(subject) = &selection.subject {
-        let life = world.ledger()?.life(subject).await?;
-        if life.is_empty() {
+        let whole = world.ledger()?.rows(subject).await?;
+        let life = whole.records;
+        if life.is_empty() && whole.unreadable.is_empty() {
             return Err(Failure::NotFound(format!(
                 "nothing is on record subject=`{subject}`"
             )));

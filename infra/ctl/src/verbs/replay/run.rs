@@ -6,7 +6,7 @@ use ratchet_domain::park::{Mend, Reason};
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::clock::Millis;
-use ratchet_guard::{Record, State};
+use ratchet_guard::{Record, State, WorkKey};
 use serde::Serialize;
 
 use super::selection::Selection;
@@ -53,7 +53,7 @@ pub(super) struct Line {
     pub(super) subject: String,
     /// The ledger's step; of one without a row, the step that will have one.
     pub(super) step: String,
-    /// As the row stands: `sealed`, `parked`, `claimed`, `receipt`, or `missing`.
+    /// As the row stands: `sealed`, `parked`, `claimed`, `receipt`, `missing` or `unreadable`.
     pub(super) state: &'static str,
     /// The row's fence; 0 without a row.
     pub(super) fence: u64,
@@ -121,6 +121,22 @@ impl Run {
         }
         run.charge(life);
         run
+    }
+
+    /// A run of which a row does not read: nothing is known about it as a whole, so all of it is left alone.
+    pub(super) fn unreadable(key: &WorkKey) -> Self {
+        Self {
+            lines: vec![Line {
+                subject: key.subject().to_owned(),
+                step: key.step().to_owned(),
+                state: "unreadable",
+                fence: 0,
+                verdict: Verdict::Hold,
+                why: Some("row does not read, see unreadable-rows in the runbook".to_owned()),
+                charge: 0,
+            }],
+            ..Self::default()
+        }
     }
 
     fn note(&mut self, record: &Record, verdict: Verdict, why: Option<String>) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{mend_word, org_of, reason_of, verbs};
 use crate::App;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report::{Report, unreadable};
 use crate::text::{table, time};
 
 /// Arguments.
@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"items":[{"subject","step","org","reason","mend","meaning","detail","stage","since_ms",
-/// "attempts","fence","verbs"}],"found","by_reason":{reason: count}}`, oldest first.
+/// "attempts","fence","verbs"}],"found","by_reason":{reason: count},"unreadable":[key]}`, oldest first.
 ///
 /// # Errors
 /// [`Failure::Ledger`].
@@ -47,12 +47,14 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let ledger = world.ledger()?;
     let mut found: Vec<Record> = Vec::new();
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
+    let mut damaged = Vec::new();
     for shard in Ledger::shards() {
         let mut start = None;
         loop {
             let page = ledger
                 .unfinished(Unfinished::Review, shard, world.now_ms(), start)
                 .await?;
+            damaged.extend(page.unreadable);
             for record in page.records.into_iter().filter(|record| wanted(args, record)) {
                 *by_reason
                     .entry(record.reason.clone().unwrap_or_default())
@@ -70,10 +72,11 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     }
     let all: u64 = by_reason.values().sum();
     let items: Vec<Value> = found.iter().map(item).collect();
+    let (keys, notes) = unreadable(&damaged);
     Ok(Report {
         text: text(&found, all),
-        json: json!({ "items": items, "found": all, "by_reason": by_reason }),
-        notes: Vec::new(),
+        json: json!({ "items": items, "found": all, "by_reason": by_reason, "unreadable": keys }),
+        notes,
     })
 }
 

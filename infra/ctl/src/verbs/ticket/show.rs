@@ -13,7 +13,7 @@ use super::held;
 use super::next::{Tellings, pending, rank, sentence};
 use crate::App;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report::{Report, unreadable};
 use crate::text::{plain, plain_lines, table, time};
 use crate::world::World;
 
@@ -45,7 +45,7 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","ticket","bug","outcome","next","pending":[{"step","goes","at_ms"}],"held":[..],
-/// "steps":[..]}`; a held message is `{"subject","step","stage","reason","detail","since_ms"}`;
+/// "steps":[..],"unreadable":[key]}`; a held message is `{"subject","step","stage","reason","detail","since_ms"}`;
 /// a step is `{"step","state","fence","attempts","external_id","stage","first_claimed_at_ms","claimed_at_ms",
 /// "settled_at_ms","lease_until_ms","due_at_ms","resume_at_ms","reason","detail","result"}` in the order of time, and with
 /// `--bodies` also `"intent","body","message"`.
@@ -60,9 +60,10 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         number: args.number.clone(),
     };
     let ledger = world.ledger()?;
-    let mut life = ledger.life(&ticket.subject()).await?;
+    let whole = ledger.rows(&ticket.subject()).await?;
+    let mut life = whole.records;
     let held = held::messages(&ledger, &ticket, world.now_ms()).await?;
-    if life.is_empty() && held.is_empty() {
+    if life.is_empty() && held.is_empty() && whole.unreadable.is_empty() {
         return Err(Failure::NotFound(format!(
             "nothing is on record org=`{}` ticket=`{}`; a webhook taken just now shows when extract claims it",
             ticket.org,
@@ -76,7 +77,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             record.key.step().to_owned(),
         )
     });
-    let mut notes = Vec::new();
+    let (damaged, mut notes) = unreadable(&whole.unreadable);
     let tellings = tellings(&world, &ticket.org).await.unwrap_or_else(|| {
         notes.push("settings were not read: whether Slack and a tracker are due is not known".to_owned());
         Tellings::default()
@@ -114,6 +115,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "pending": pending,
             "held": held.iter().map(held::json).collect::<Vec<_>>(),
             "steps": steps,
+            "unreadable": damaged,
         }),
         notes,
     })
