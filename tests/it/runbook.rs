@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use ratchet_domain::park::Reason;
+use ratchet_domain::stage::Stage;
 
 use crate::repository::{files_below, read};
-use crate::template::cloud::{Cloud, text};
+use crate::template::cloud::{Cloud, pascal, target, text};
 
 /// What each section says, in this order.
 const PARTS: [&str; 3] = ["**Meaning.**", "**Check.**", "**Repair.**"];
@@ -87,6 +88,48 @@ fn every_alarm_names_its_section_and_every_section_has_an_alarm() -> Result<()> 
 fn every_reason_has_a_section_and_every_section_is_a_reason() -> Result<()> {
     let reasons = Reason::ALL.iter().map(|reason| reason.as_str().to_owned());
     assert_eq!(reasons.collect::<BTreeSet<_>>(), names("Reasons")?);
+    Ok(())
+}
+
+#[test]
+fn every_fence_begins_its_line_and_is_closed() -> Result<()> {
+    let runbook = read("infra/RUNBOOK.md")?;
+    let with_fences: Vec<&str> = runbook.lines().filter(|line| line.contains("```")).collect();
+    // One behind other words makes a text of what follows it, which nobody can copy as a command.
+    for line in &with_fences {
+        assert!(matches!(line.trim(), "```" | "```sh"), "{line}");
+    }
+    assert!(with_fences.len().is_multiple_of(2), "a block is not closed");
+    Ok(())
+}
+
+#[test]
+fn every_output_and_every_log_that_the_runbook_names_is_the_templates() -> Result<()> {
+    let runbook = read("infra/RUNBOOK.md")?;
+    let cloud = Cloud::read()?;
+    let stages: Vec<String> = Stage::ALL.iter().map(|stage| pascal(stage.as_str())).collect();
+    for named in runbook.split("$(arn ").skip(1) {
+        let named = named.split(')').next().unwrap_or_default();
+        for stage in &stages {
+            let output = named.replace("STAGE", stage);
+            assert!(
+                cloud.output(&output).is_some(),
+                "the template has no output `{output}`"
+            );
+        }
+    }
+    let functions: BTreeSet<String> = cloud
+        .resources("AWS::Serverless::Function")
+        .into_values()
+        .filter_map(|function| function.pointer("/Properties/FunctionName").map(target))
+        .collect();
+    for named in runbook.split("/aws/lambda/$STACK-").skip(1) {
+        let named = named.split('"').next().unwrap_or_default();
+        for stage in Stage::ALL {
+            let name = format!("AWS::StackName-{}", named.replace("STAGE", stage.as_str()));
+            assert!(functions.contains(&name), "the template has no function `{name}`");
+        }
+    }
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub(super) fn hours(world: &World) -> Result<Hours<'_>> {
 }
 
 /// The org's settings with these controls, from now on.
-async fn control(world: &World, controls: Value) -> Result<()> {
+pub(super) async fn control(world: &World, controls: Value) -> Result<()> {
     let mut document = sandbox_settings(ORG, &["acme/shop".to_owned()]);
     if let Some(fields) = document.as_object_mut() {
         fields.insert("controls".to_owned(), controls);

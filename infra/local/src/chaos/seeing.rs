@@ -4,17 +4,28 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Once};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::message::Envelope;
 use ratchet_domain::stage::Stage;
-use ratchet_guard::clock::ManualClock;
+use ratchet_guard::clock::{CountedAttemptIds, ManualClock};
+use ratchet_guard::effect::{accept_duplicates, call};
+use ratchet_guard::timing::Timing;
+use ratchet_guard::{Decision, Ledger, Outcome, Work, WorkKey};
+use ratchet_runtime::serve::Function;
 use ratchet_runtime::telemetry::Counts;
 use ratchet_runtime::{metric, trace};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::controls::{hours, open, pass, world};
+use super::controls::{control, hours, life, open, pass, world};
+use super::hours::Hours;
+use crate::demo::setup::{ORG, World};
+use crate::demo::story::request;
+use crate::stand::queue_of;
+
+const MINUTE_MS: u64 = 60_000;
 
 thread_local! {
     /// What was counted on this thread, which is one test's.
@@ -89,5 +100,128 @@ async fn a_life_is_counted_once_in_cloudwatchs_own_format() -> Result<()> {
     assert!(sum(metric::ADMITTED, Some(("provider", "zendesk"))) >= 1);
     assert_eq!(sum(metric::PROBES, Some(("answer", "found"))), 1);
     assert!(sum(metric::MODEL_TOKENS, None) > 0);
+    Ok(())
+}
+
+/// Sends the message of a ticket's step to its stage once more.
+async fn send_again(world: &World, ticket: u64, step: &str) -> Result<()> {
+    let (_, rows) = life(world, ticket).await?;
+    let row = rows.iter().find(|record| record.key.step().starts_with(step));
+    let row = row.with_context(|| format!("no row of `{step}`"))?;
+    let stage = Stage::from_name(&row.stage).context("no stage")?;
+    let send = world.cloud.aws.link().sqs().send_message();
+    send.queue_url(crate::sqs::Sqs::queue_url(&queue_of(stage)))
+        .message_body(&row.message)
+        .send()
+        .await?;
+    Ok(())
+}
+
+/// A row is bound to other content than its message asks for.
+async fn rebind(world: &World, ticket: u64, step: &str) -> Result<()> {
+    let (_, rows) = life(world, ticket).await?;
+    let row = rows.iter().find(|record| record.key.step().starts_with(step));
+    let key = row.with_context(|| format!("no row of `{step}`"))?.key.clone();
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let update = world
+        .cloud
+        .aws
+        .link()
+        .dynamo()
+        .update_item()
+        .table_name("LedgerTable");
+    let update = update
+        .key("subject", text(key.subject()))
+        .key("step", text(key.step()));
+    update
+        .update_expression("SET content = :other")
+        .expression_attribute_values(":other", text("of another build"))
+        .send()
+        .await?;
+    Ok(())
+}
+
+/// The ticket's first event comes once more, signed, with a body that has changed.
+async fn reuse(hours: &Hours<'_>, ticket: u64) -> Result<()> {
+    let now_ms = hours.world.now_ms();
+    let delivery = hours.world.sandbox.read(|outside| {
+        let mut event = outside.zendesk.events_of(ticket).next()?.clone();
+        event.body.push(' ');
+        Some(outside.zendesk.delivery(&event, now_ms, 9))
+    });
+    let event = request(ORG, &delivery.context("no event")?);
+    let functions = hours.process.functions();
+    let answer = functions.webhook.call(event, now_ms + MINUTE_MS).await;
+    assert_eq!(answer.map_err(anyhow::Error::msg)?.status_code, 200);
+    Ok(())
+}
+
+/// Two attempts at one effect, of which the first one's answer comes last.
+async fn overtaken(world: &World) -> Result<()> {
+    let work = Work::new(WorkKey::new("ticket#acme#zendesk#1", "late"), "c");
+    let timing = Timing {
+        request_life_ms_max: 0,
+        lease_margin_ms: 0,
+        backoff_ms_base: 0,
+        backoff_ms_max: 0,
+        attempts_max: 2,
+    };
+    let dynamo = world.cloud.aws.link().dynamo();
+    let (clock, ids) = (world.clock.clone(), Arc::new(CountedAttemptIds::new("late")));
+    let ledger = Ledger::new(dynamo, "LedgerTable", clock, ids, timing);
+    let mut acted = Vec::new();
+    for _ in 0..2 {
+        let ledger = ledger.until(world.now_ms() + MINUTE_MS);
+        let Decision::Run(claim) = ledger.claim(&work).await? else {
+            bail!("it is claimed already");
+        };
+        let effect = call(|_| async { Outcome::Done(1) });
+        acted.push(claim.act(accept_duplicates(effect, "a test")).await?);
+        world.clock.advance(2 * MINUTE_MS);
+    }
+    while let Some(last) = acted.pop() {
+        last.seal().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_metric_that_is_announced_is_counted_while_a_deployment_works() -> Result<()> {
+    let world = world().await?;
+    let mut hours = hours(&world)?;
+    count_lines();
+    LINES.take();
+    control(&world, json!({"paused": true})).await?;
+    open(&mut hours, 1)?;
+    pass(&mut hours, MINUTE_MS).await?;
+    control(&world, json!({})).await?;
+    world.watch.crash_at("pr#acme/shop");
+    pass(&mut hours, 60 * MINUTE_MS).await?;
+    hours.deliver(1);
+    pass(&mut hours, MINUTE_MS).await?;
+    reuse(&hours, 1).await?;
+    send_again(&world, 1, "map#").await?;
+    pass(&mut hours, MINUTE_MS).await?;
+    rebind(&world, 1, "map#").await?;
+    send_again(&world, 1, "map#").await?;
+    pass(&mut hours, MINUTE_MS).await?;
+    overtaken(&world).await?;
+    let counted: BTreeSet<String> = LINES
+        .take()
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|line| {
+            Some(
+                line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"]
+                    .as_str()?
+                    .to_owned(),
+            )
+        })
+        .collect();
+    let announced: BTreeSet<String> = metric::ALL
+        .iter()
+        .map(|(name, _, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(counted, announced);
     Ok(())
 }
