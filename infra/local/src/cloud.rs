@@ -107,16 +107,38 @@ impl Cloud {
     /// # Errors
     /// When the template has no such function.
     pub fn environment(&self, binary: &str) -> Result<Env> {
-        let resolve = |variable: &Variable| match variable {
+        let own = self
+            .template
+            .environment(binary, |variable| self.resolved(variable))?;
+        Ok(own.into_iter().chain(self.secrets.clone()).collect())
+    }
+
+    fn resolved(&self, variable: &Variable) -> String {
+        match variable {
             Variable::Literal(text) => text.clone(),
             Variable::Reference(id) if self.template.queues.contains_key(id) => Sqs::queue_url(id),
             // Tables and queues are called by their logical ids here; a parameter has a deployment's default.
             Variable::Reference(id) if id == "LogLevel" => "info".to_owned(),
             Variable::Reference(id) => id.clone(),
             Variable::Arn(id) => crate::sqs::arn(id),
+        }
+    }
+
+    /// The outputs of the template, as a stack of this name has them.
+    #[must_use]
+    pub fn outputs(&self, stack: &str) -> BTreeMap<String, String> {
+        let value = |variable: &Variable| {
+            let mut functions = self.template.functions.iter();
+            let found = functions.find(|(_, function)| *variable == Variable::Arn(function.id.clone()));
+            found.map_or_else(
+                || self.resolved(variable),
+                |(binary, _)| format!("arn:aws:lambda:us-east-1:000000000000:function:{stack}-{binary}"),
+            )
         };
-        let own = self.template.environment(binary, resolve)?;
-        Ok(own.into_iter().chain(self.secrets.clone()).collect())
+        let outputs = self.template.outputs.iter();
+        outputs
+            .map(|(name, variable)| (name.clone(), value(variable)))
+            .collect()
     }
 
     /// The world of one function's process.

@@ -30,6 +30,8 @@ pub struct Table {
 /// A function's limits and variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
+    /// Its logical id.
+    pub id: String,
     /// When it is stopped, in seconds.
     pub timeout_seconds: u64,
     /// Variables; those that name a table or a queue hold its logical id.
@@ -70,6 +72,8 @@ pub struct Template {
     pub functions: BTreeMap<String, Function>,
     /// Alarms.
     pub alarms: BTreeMap<String, Alarm>,
+    /// Outputs that name a resource; others are of the cloud's own making.
+    pub outputs: BTreeMap<String, Variable>,
 }
 
 impl Template {
@@ -96,6 +100,7 @@ impl Template {
             queues: BTreeMap::new(),
             functions: BTreeMap::new(),
             alarms: BTreeMap::new(),
+            outputs: outputs(&document),
         };
         for (id, resource) in resources {
             let id = id.as_str().context("a resource's id is no text")?.to_owned();
@@ -128,7 +133,7 @@ impl Template {
                     let binary = binary.with_context(of_resource)?.to_owned();
                     template
                         .functions
-                        .insert(binary, function(properties).with_context(of_resource)?);
+                        .insert(binary, function(&id, properties).with_context(of_resource)?);
                 }
                 _ => {}
             }
@@ -180,7 +185,17 @@ fn table(properties: &Value) -> Result<Table> {
     })
 }
 
-fn function(properties: &Value) -> Result<Function> {
+/// What refers to a resource; an address that the cloud gives out is not known here.
+fn outputs(document: &Value) -> BTreeMap<String, Variable> {
+    let declared = document.get("Outputs").and_then(Value::as_mapping);
+    let named = declared.into_iter().flatten().filter_map(|(name, output)| {
+        let value = variable(output.get("Value")?).ok()?;
+        Some((name.as_str()?.to_owned(), value))
+    });
+    named.collect()
+}
+
+fn function(id: &str, properties: &Value) -> Result<Function> {
     let declared = properties
         .get("Environment")
         .and_then(|value| value.get("Variables"));
@@ -211,6 +226,7 @@ fn function(properties: &Value) -> Result<Function> {
         }
     }
     Ok(Function {
+        id: id.to_owned(),
         timeout_seconds: whole(properties, "Timeout").context("function has no Timeout")?,
         variables,
         source,

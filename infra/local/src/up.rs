@@ -4,6 +4,7 @@ mod front;
 mod keep;
 mod providers;
 mod repos;
+mod stack;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +65,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let (intake_at, providers_at) = (intake.local_addr()?, providers.local_addr()?);
     println!("intake     http://{intake_at}/hooks/{}/zendesk", up.org);
     println!("lambda     http://{intake_at} (Invoke of every function)");
+    println!("stack      http://{intake_at} (CloudFormation's DescribeStacks, under any name)");
     println!("aws        http://{} (DynamoDB and SQS)", services.local_addr()?);
     println!("providers  http://{providers_at}/zendesk, /github, /slack/api, /anthropic");
     println!("people     http://{providers_at}/people (see `up --help`)");

@@ -4,10 +4,12 @@
 //! bill is verified with. A usage entry holds no customer's word, so its hash stands as it is.
 
 use ratchet_domain::ids::{Provider, TicketNumber, TicketRef};
+use ratchet_domain::step;
 use ratchet_guard::{Record, State};
 use serde_json::{Value, json};
 
 use super::control::invalid;
+use super::ticket::facts::kind;
 use crate::App;
 use crate::cli::provider;
 use crate::failure::Failure;
@@ -15,6 +17,27 @@ use crate::report::Report;
 
 /// What stands where a text was.
 const FORGOTTEN: &str = "[forgotten]";
+
+/// What a row keeps of its texts.
+#[derive(Clone, Copy)]
+enum Keeps {
+    /// All of them: what bills and credits are verified and explained with, and what was merged.
+    All,
+    /// All but the note of whoever decided: what was decided, by whom, and when.
+    AllButNote,
+    /// Those of [`KEPT`].
+    Known,
+}
+
+impl Keeps {
+    fn of(step: &str) -> Self {
+        match kind(step) {
+            step::BILL | step::CREDIT | "credit-claim" | "merged" => Self::All,
+            "review" => Self::AllButNote,
+            _ => Self::Known,
+        }
+    }
+}
 
 /// Fields whose texts are ours and not a customer's: names of models, repositories, files, hashes, ids and closed words.
 const KEPT: &[&str] = &[
@@ -60,7 +83,7 @@ Examples:
   ctl forget acme zendesk 5158 --apply     delete it
 
 Without --apply nothing is written. Refused (exit 4) while work on the ticket is under way. What stands at the providers
-is not ours to delete: the answer lists it.")]
+is not ours to delete: the answer lists it. Bills stay whole, with the reason that somebody gave for a credit.")]
 pub struct Args {
     /// Whose ticket.
     #[arg(value_name = "ORG")]
@@ -103,7 +126,11 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     }
     let mut forgotten = Vec::new();
     for record in &life {
-        let (body, intent) = (without_words(&record.body), without_words(&record.intent));
+        let keeps = Keeps::of(record.key.step());
+        let (body, intent) = (
+            without_words(&record.body, keeps),
+            without_words(&record.intent, keeps),
+        );
         if body == record.body && intent == record.intent && record.detail.is_none() {
             continue;
         }
@@ -150,30 +177,33 @@ fn is_under_way(record: &Record) -> bool {
 }
 
 /// The same JSON with every text deleted that is not known to be ours; what is no JSON goes whole.
-fn without_words(text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
+fn without_words(text: &str, keeps: Keeps) -> String {
+    if text.is_empty() || matches!(keeps, Keeps::All) {
+        return text.to_owned();
     }
     serde_json::from_str(text).map_or_else(
         |_| String::new(),
         |mut value: Value| {
-            wipe(&mut value);
+            wipe(&mut value, keeps);
             value.to_string()
         },
     )
 }
 
-fn wipe(value: &mut Value) {
+fn wipe(value: &mut Value, keeps: Keeps) {
     match value {
-        Value::String(text) => FORGOTTEN.clone_into(text),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::String(text) if matches!(keeps, Keeps::Known) => FORGOTTEN.clone_into(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| wipe(item, keeps)),
         Value::Object(fields) => {
-            let own = fields
-                .iter_mut()
-                .filter(|(name, _)| !KEPT.contains(&name.as_str()));
-            own.for_each(|(_, value)| wipe(value));
+            for (name, value) in fields {
+                match keeps {
+                    Keeps::AllButNote if name == "note" => wipe(value, Keeps::Known),
+                    Keeps::Known if KEPT.contains(&name.as_str()) => {}
+                    Keeps::All | Keeps::AllButNote | Keeps::Known => wipe(value, keeps),
+                }
+            }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -184,7 +214,8 @@ mod tests {
     #[test]
     fn customers_words_go_and_what_proves_the_work_stays() {
         let body = json!({"answered": {"answer": {"title": "my cat", "ai_confidence": 0.9, "steps": ["a"]}, "model": "m"}});
-        let wiped: Value = serde_json::from_str(&without_words(&body.to_string())).unwrap();
+        let known = Keeps::of("extract#1");
+        let wiped: Value = serde_json::from_str(&without_words(&body.to_string(), known)).unwrap();
         let answer = &wiped["answered"]["answer"];
         assert_eq!(
             (&answer["title"], &answer["steps"][0]),
@@ -194,6 +225,14 @@ mod tests {
             (&answer["ai_confidence"], &wiped["answered"]["model"]),
             (&json!(0.9), &json!("m"))
         );
-        assert_eq!(without_words("Dear support"), "");
+        assert_eq!(without_words("Dear support", known), "");
+    }
+    #[test]
+    fn who_decided_what_stays_and_what_they_noted_goes() {
+        let body = json!({"verb": "approve", "by": "ada", "at_ms": 7, "note": "my cat"}).to_string();
+        let wiped = without_words(&body, Keeps::of("review#qualify#1#1"));
+        let expected = json!({"verb": "approve", "by": "ada", "at_ms": 7, "note": FORGOTTEN});
+        assert_eq!(serde_json::from_str::<Value>(&wiped).unwrap(), expected);
+        assert_eq!(without_words(&body, Keeps::of("bill")), body);
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ctl::failure::Exit;
+use local::stand::Stand;
 use ratchet_domain::bug::{Bug, Extraction, Mapping};
 use ratchet_domain::ids::RepoName;
 use ratchet_domain::patch::Patch;
@@ -12,6 +13,7 @@ use ratchet_runtime::model::answer_of;
 use serde_json::json;
 
 use crate::bench::{Bench, acme};
+use crate::desk::{json as run_json, run};
 use crate::life::{Life, WORDS};
 
 const FORGET: [&str; 4] = ["forget", "acme", "zendesk", "5158"];
@@ -83,6 +85,40 @@ async fn what_a_customer_wrote_is_gone_and_the_bill_and_the_dedup_stand() -> Res
             _ => drop(answer_of::<Patch>(&sealed)?),
         }
     }
+    Ok(())
+}
+
+/// What a period's bills are verified to.
+async fn verified(world: &Stand) -> Result<(Exit, String)> {
+    let verify = [
+        "usage", "verify", "--org", "acme", "--period", "2026-11", "--ledger",
+    ];
+    let told = run(world, &verify).await?;
+    Ok((told.exit, format!("{}{}", told.stdout, told.stderr)))
+}
+
+#[tokio::test]
+async fn bill_and_credit_of_a_forgotten_ticket_are_verified_and_explained_as_before() -> Result<()> {
+    let world = Stand::new().await?;
+    world.open("acme", 0, 5101).await?;
+    world.drain().await?;
+    let claim = "usage credit --org acme zendesk:5101 --reason wrong-file --by ada --apply";
+    let claim: Vec<&str> = claim.split(' ').collect();
+    assert_eq!(run(&world, &claim).await?.exit, Exit::Done);
+    world.drain().await?;
+    let explain = ["usage", "explain", "--org", "acme", "zendesk:5101"];
+    let before = (verified(&world).await?, run_json(&world, &explain).await?);
+    assert_eq!(before.0.0, Exit::Done, "{before:?}");
+    assert!(before.1["why"].to_string().contains("credit"), "{before:?}");
+
+    let forget = ["forget", "acme", "zendesk", "5101", "--apply"];
+    let done = run_json(&world, &forget).await?;
+    assert!(
+        done["forgotten"].as_array().is_some_and(|steps| steps.len() > 3),
+        "{done}"
+    );
+    let after = (verified(&world).await?, run_json(&world, &explain).await?);
+    assert_eq!(after, before);
     Ok(())
 }
 

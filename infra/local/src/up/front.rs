@@ -1,5 +1,5 @@
-//! The HTTP front: what API Gateway does between a socket and the intake, and Lambda's own door to the functions that an
-//! operator calls.
+//! The HTTP front: what API Gateway does between a socket and the intake, Lambda's own door to the functions that an
+//! operator calls, and CloudFormation's to the stack's outputs.
 
 use std::convert::Infallible;
 
@@ -20,7 +20,7 @@ use ratchet_runtime::serve::Function;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::Up;
+use super::{Up, stack};
 use crate::sandbox::webhook::Delivery;
 
 /// Largest body that reaches a function, in bytes. Source: HTTP API quotas, 10 MB.
@@ -55,6 +55,9 @@ pub(super) async fn answer(up: &Up, request: Request<Bytes>) -> Response<Full<By
     let (head, body) = request.into_parts();
     if let Some(name) = invoked(head.uri.path()) {
         return invoke(up, name, &body).await;
+    }
+    if stack::is_asked_for(head.uri.path(), &body) {
+        return stack::describe(up, &body);
     }
     let mut event = ApiGatewayV2httpRequest::default();
     event.raw_path = Some(head.uri.path().to_owned());

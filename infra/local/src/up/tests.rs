@@ -280,6 +280,38 @@ async fn every_function_of_the_template_is_invoked_by_its_name() {
 }
 
 #[tokio::test]
+async fn the_stack_has_the_templates_outputs_under_the_name_that_is_asked_for() {
+    let running = Running::start(&Options::default()).await;
+    let ask = |path: &str, body: &'static str| {
+        let request = http::Request::post(format!("http://127.0.0.1{path}"));
+        request.body(body.into()).unwrap()
+    };
+    let form = "Action=DescribeStacks&Version=2010-05-15&StackName=shop";
+    let answer = front::answer(&running.up, ask("/", form)).await;
+    let body = http_body_util::BodyExt::collect(answer.into_body())
+        .await
+        .unwrap();
+    let text = String::from_utf8(body.to_bytes().to_vec()).unwrap();
+    let url = crate::sqs::Sqs::queue_url("OpenPrQueue");
+    for (key, value) in [
+        ("LedgerTable", "LedgerTable"),
+        ("OpenPrQueueUrl", &url),
+        (
+            "ReconcileFunctionArn",
+            "arn:aws:lambda:us-east-1:000000000000:function:shop-reconcile",
+        ),
+    ] {
+        let output = format!("<OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue>");
+        assert!(text.contains(&output), "{output}: {text}");
+    }
+    let tick = json!({ "source": "schedule", "schedule": "reconcile", "time": "2026-11-20T09:00:00Z" });
+    assert_eq!(running.invoke("shop-reconcile", &tick).await, (200, false));
+    // Anything else is the intake's.
+    let other = front::answer(&running.up, ask("/", "Action=DeleteStack&StackName=shop")).await;
+    assert_eq!(other.status().as_u16(), 404);
+}
+
+#[tokio::test]
 async fn a_bill_is_sealed_when_the_schedule_is_due() {
     let running = Running::start(&Options::default()).await;
     running.first_ticket().await;
