@@ -78,11 +78,21 @@ impl SettingsTable {
     /// [`Failure::NotFound`] where nobody put any; [`Failure::Row`] for a document that does not validate; [`Failure::Aws`].
     pub async fn valid(&self, org: &OrgId) -> Result<Settings, Failure> {
         let on_record = self.read(org).await?;
-        let on_record =
-            on_record.ok_or_else(|| Failure::NotFound(format!("org has no settings org=`{org}`")))?;
+        let on_record = on_record.ok_or_else(|| absent(org))?;
         let document = serde_json::from_str(&on_record.document).unwrap_or_default();
         Settings::parse(&document)
             .map_err(|_| Failure::Row(format!("settings on record are not valid org=`{org}`")))
+    }
+
+    /// Nothing, for an org that somebody put: a misspelt one is no org without work.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] where nobody put any settings; as [`Self::read`].
+    pub async fn known(&self, org: &OrgId) -> Result<(), Failure> {
+        match self.read(org).await? {
+            Some(_) => Ok(()),
+            None => Err(absent(org)),
+        }
     }
 
     /// The same for any row: the deployment's own controls stand beside the orgs.
@@ -184,4 +194,8 @@ fn number(item: &Item, name: &str) -> Option<u64> {
     item.get(name)
         .and_then(|value| value.as_n().ok())
         .and_then(|digits| digits.parse().ok())
+}
+
+fn absent(org: &OrgId) -> Failure {
+    Failure::NotFound(format!("org has no settings org=`{org}`"))
 }

@@ -142,8 +142,7 @@ impl Up {
     async fn call(&self, binary: &str, event: Value) -> Result<Value> {
         let deadline_ms = self.clock.now_ms().saturating_add(self.cloud.timeout_ms(binary));
         let functions = self.process.functions();
-        let answer = Box::pin(functions.call(binary, event, deadline_ms)).await;
-        answer.with_context(|| format!("function `{binary}`"))
+        Box::pin(functions.call(binary, event, deadline_ms)).await
     }
 
     /// Sends the sandbox's webhooks and writes what is kept, for ever.
@@ -205,7 +204,7 @@ impl Up {
 
     async fn scheduled(&self, tick: Tick) {
         if let Err(error) = self.call(&tick.binary, tick.input).await {
-            tracing::warn!("scheduled call failed: {error:#}");
+            tracing::warn!(function = tick.binary, "scheduled call failed: {error:#}");
         }
     }
 }

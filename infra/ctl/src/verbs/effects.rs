@@ -76,14 +76,17 @@ pub async fn run(app: &mut App<'_>, verb: &Verb) -> Result<Report, Failure> {
 
 /// Reads the waiting rows. **JSON**: `{"planned":[{"subject","step","reason","since_ms"}],"unreadable":[key]}`.
 async fn planned(app: &mut App<'_>, args: &Planned) -> Result<Report, Failure> {
-    let prefix = match &args.org {
+    let org = args.org.as_deref().map(OrgId::parse).transpose();
+    let org = org.map_err(|error| invalid("--org", error.to_string()))?;
+    let world = app.worlds.open().await?;
+    let prefix = match &org {
         None => "ticket#".to_owned(),
-        Some(name) => {
-            let org = OrgId::parse(name.as_str()).map_err(|error| invalid("--org", error.to_string()))?;
+        Some(org) => {
+            world.settings()?.known(org).await?;
             format!("ticket#{org}#")
         }
     };
-    let ledger = app.worlds.open().await?.ledger()?;
+    let ledger = world.ledger()?;
     let (mut rows, mut damaged): (Vec<Record>, Vec<_>) = (Vec::new(), Vec::new());
     for kind in [Unfinished::Waiting, Unfinished::Review] {
         for shard in Ledger::shards() {

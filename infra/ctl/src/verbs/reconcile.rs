@@ -84,6 +84,9 @@ fn refusal(says: String) -> Failure {
     if says.starts_with("plan is out of date") || says.contains("with other content") {
         return Failure::Refused(says);
     }
+    if says.starts_with("org has no settings") {
+        return Failure::NotFound(says);
+    }
     if says.starts_with("request ") || says.starts_with("event ") {
         let problem = Problem {
             path: "request".to_owned(),

@@ -71,6 +71,7 @@ async fn held_bug_is_listed_and_shown_with_all_that_is_needed() -> Result<()> {
         (Some(SUBJECT), Some(step.as_str()))
     );
     assert_eq!(item["verbs"], json!(["approve", "edit", "retry", "reject"]));
+    world.put_settings("other", json!({})).await?;
     for other in [["--org", "other"], ["--reason", "rejected"], ["--stage", "map"]] {
         let args = [&["review", "list"], &other[..]].concat();
         assert_eq!(run_json(&world, &args).await?["found"], 0, "{other:?}");

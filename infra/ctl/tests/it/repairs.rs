@@ -208,6 +208,23 @@ async fn windows_that_make_no_sense_are_refused_and_nobody_is_asked() -> Result<
 }
 
 #[tokio::test]
+async fn org_that_nobody_put_is_not_found_by_any_verb_that_looks_for_its_work() -> Result<()> {
+    let world = untold().await?;
+    let before = world.rows().await?;
+    let plans = [&["reconcile", "plan", "--org", "acne"], &WINDOW[..]].concat();
+    let replays = [&["replay", "plan", "--org", "acne"], &WINDOW[..]].concat();
+    let listed = vec!["review", "list", "--org", "acne"];
+    let planned = vec!["effects", "planned", "--org", "acne"];
+    for args in [plans, replays, listed, planned] {
+        let told = run(&world, &args).await?;
+        assert_eq!(told.exit, Exit::NotFound, "{args:?}: {told:?}");
+        assert!(told.stderr.contains("org has no settings org=`acne`"), "{told:?}");
+    }
+    assert_eq!(world.rows().await?, before);
+    Ok(())
+}
+
+#[tokio::test]
 async fn function_that_nobody_named_is_told_of() -> Result<()> {
     let bench = Bench::new().await?;
     let told = bench.run(&["reconcile", "plan", "--org", "acme"]).await?;

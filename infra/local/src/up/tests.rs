@@ -273,6 +273,17 @@ async fn every_function_of_the_template_is_invoked_by_its_name() {
         }
     }
     assert_eq!(running.invoke("ratchet-other", &json!({})).await, (404, false));
+    let request = http::Request::post("http://127.0.0.1/2015-03-31/functions/reconcile/invocations");
+    let answer = front::answer(&running.up, request.body("{}".into()).unwrap()).await;
+    let body = http_body_util::BodyExt::collect(answer.into_body())
+        .await
+        .unwrap();
+    let told: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
+    let says = told["errorMessage"].as_str().unwrap();
+    assert!(
+        says.starts_with("event is of no known shape"),
+        "the function's own words: {says}"
+    );
     assert_eq!(
         running.invoke("extract", &json!({ "Records": 1 })).await,
         (200, true)

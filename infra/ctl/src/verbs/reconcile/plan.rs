@@ -52,7 +52,7 @@ pub struct Args {
 /// "unread":[{"org","what","why"}],"more","mendable"}`; `plan` is null when everything agrees.
 ///
 /// # Errors
-/// [`Failure::Invalid`] for an empty window or one over the limit; [`Failure::Environment`] without the function's name;
+/// [`Failure::Invalid`] for an empty window or one over the limit; [`Failure::NotFound`] for an org without settings; [`Failure::Environment`] without the function's name;
 /// [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     window(args)?;
@@ -82,10 +82,17 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let whose = args.org.as_ref().map_or("every org", OrgId::as_str);
     let head = match &name {
         Some(name) => format!("plan   {name}\nof     {whose}, {} to {}", plan.since, plan.until),
-        None => format!(
-            "nothing of {whose} disagrees from {} to {}",
-            plan.since, plan.until
-        ),
+        None => {
+            let what = if plan.unread.is_empty() {
+                "nothing"
+            } else {
+                "nothing that was compared"
+            };
+            format!(
+                "{what} of {whose} disagrees from {} to {}",
+                plan.since, plan.until
+            )
+        }
     };
     let foot = match &name {
         Some(name) if mendable(&plan) > 0 => {

@@ -17,6 +17,7 @@ use crate::App;
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::text::{plain, table, time};
+use crate::world::World;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -78,19 +79,9 @@ pub struct Args {
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let selection = selection(args)?;
     let world = app.worlds.open().await?;
+    world.settings()?.known(&args.org).await?;
     let made_at_ms = world.now_ms();
-    if let Some(subject) = &selection.subject {
-        let whole = world.ledger()?.rows(subject).await?;
-        let life = whole.records;
-        if life.is_empty() && whole.unreadable.is_empty() {
-            return Err(Failure::NotFound(format!(
-                "nothing is on record subject=`{subject}`"
-            )));
-        }
-        if let Some(step) = &selection.refire {
-            refirable(step, &life).map_err(Failure::Refused)?;
-        }
-    }
+    looked_up(&world, &selection).await?;
     let mut out = match &args.out {
         Some(path) => Some(BufWriter::new(
             File::create(path).map_err(|error| unwritten(path, &error))?,
@@ -144,6 +135,23 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         }),
         notes: Vec::new(),
     })
+}
+
+/// The subject that is named is on record, and the step that is to be refired may be.
+async fn looked_up(world: &World, selection: &Selection) -> Result<(), Failure> {
+    let Some(subject) = &selection.subject else {
+        return Ok(());
+    };
+    let whole = world.ledger()?.rows(subject).await?;
+    if whole.records.is_empty() && whole.unreadable.is_empty() {
+        return Err(Failure::NotFound(format!(
+            "nothing is on record subject=`{subject}`"
+        )));
+    }
+    if let Some(step) = &selection.refire {
+        refirable(step, &whole.records).map_err(Failure::Refused)?;
+    }
+    Ok(())
 }
 
 fn selection(args: &Args) -> Result<Selection, Failure> {

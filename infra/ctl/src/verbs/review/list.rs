@@ -41,9 +41,12 @@ pub struct Args {
 /// "attempts","fence","verbs"}],"found","by_reason":{reason: count},"unreadable":[key]}`, oldest first.
 ///
 /// # Errors
-/// [`Failure::Ledger`].
+/// [`Failure::NotFound`] for an org without settings; [`Failure::Ledger`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
+    if let Some(org) = &args.org {
+        world.settings()?.known(org).await?;
+    }
     let ledger = world.ledger()?;
     let mut found: Vec<Record> = Vec::new();
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
