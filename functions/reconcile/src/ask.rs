@@ -15,6 +15,9 @@ pub(crate) const WINDOW_MS_MAX: Millis = 31 * 24 * 3_600_000;
 /// Longest name of a schedule or an operator's request, in bytes. Reason: it is part of a key.
 const NAME_BYTES_MAX: usize = 512;
 
+/// What begins the identity of a schedule's tick.
+const SCHEDULE: &str = "schedule#";
+
 /// A request that nothing is done for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AskError {
@@ -91,7 +94,7 @@ impl Ask {
                 let at_ms = time("time", &tick.time)?;
                 let until_ms = at_ms.saturating_sub(defaults.settle_ms);
                 Self {
-                    identity: format!("schedule#{}@{at_ms}", tick.schedule),
+                    identity: format!("{SCHEDULE}{}@{at_ms}", tick.schedule),
                     org: None,
                     since_ms: until_ms.saturating_sub(defaults.window_ms),
                     until_ms,
@@ -127,6 +130,11 @@ impl Ask {
             apply: request.apply,
         }
         .checked(now_ms)
+    }
+
+    /// The schedule asks, and nobody waits for the answer.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.identity.starts_with(SCHEDULE)
     }
 
     fn checked(self, now_ms: Millis) -> Result<Self, AskError> {

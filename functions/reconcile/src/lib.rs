@@ -18,9 +18,11 @@ mod plan;
 mod repair;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lambda_runtime::Error;
+use ratchet_domain::ids::OrgId;
+use ratchet_domain::settings::Effects;
 use ratchet_domain::stage::Stage;
 use ratchet_guard::clock::Millis;
 use ratchet_guard::intake::Intake;
@@ -28,6 +30,7 @@ use ratchet_guard::{Ledger, Record, Recorded, StageError, Work};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::connect::Connector;
 use ratchet_runtime::deployment::Deployment;
+use ratchet_runtime::metric;
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::serve::Function;
 use serde_json::Value;
@@ -177,6 +180,36 @@ impl Reconcile {
     }
 }
 
+impl Reconcile {
+    /// Counts what the schedule found, for the alarm: nobody else sees its plan. An org in the shadow hears of no ticket but
+    /// by this comparison, so what is found there is no news.
+    async fn count(&self, plan: &Plan) {
+        let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for item in &plan.items {
+            let kind = serde_json::to_value(item.kind).unwrap_or_default();
+            let kind = kind.as_str().unwrap_or_default().to_owned();
+            *counts.entry((item.org.clone(), kind)).or_default() += 1;
+        }
+        for unread in &plan.unread {
+            let kind = (unread.org.clone(), "unread".to_owned());
+            *counts.entry(kind).or_default() += 1;
+        }
+        for ((org, kind), found) in counts {
+            if !self.is_in_the_shadow(&org).await {
+                metric::count(metric::FINDINGS, &kind, found);
+            }
+        }
+    }
+
+    async fn is_in_the_shadow(&self, org: &str) -> bool {
+        let Ok(org) = OrgId::parse(org) else {
+            return false;
+        };
+        let controls = self.connector.orgs().controls(&org).await;
+        controls.is_ok_and(|controls| controls.effects == Effects::Shadow)
+    }
+}
+
 /// The answer that is on record for this very request.
 fn again(work: &Work, found: &Record) -> Result<Plan, StageError> {
     if found.content != work.content() {
@@ -199,6 +232,9 @@ impl Function for Reconcile {
         let started_ms = ledger.now_ms();
         let ask = Ask::read(&event, started_ms, self.defaults)?;
         let plan = self.once(&ledger, &ask).await?;
+        if ask.is_scheduled() && plan.status == Status::Planned {
+            self.count(&plan).await;
+        }
         let duration_ms = ledger.now_ms().saturating_sub(started_ms);
         tracing::info!(
             stage = "reconcile",

@@ -28,8 +28,11 @@ pub const CONTENT_CONFLICT: &str = "ContentConflict";
 /// How long the oldest unfinished work has been past due, in seconds; 0 when nothing is.
 pub const OLDEST_UNFINISHED: &str = "OldestUnfinishedSeconds";
 
+/// What the scheduled comparison with the outside world found, or could not read; by kind.
+pub const FINDINGS: &str = "Findings";
+
 /// Every metric that is written in this format, with its unit and the dimension it is split by.
-pub const ALL: [(&str, &str, &str); 13] = [
+pub const ALL: [(&str, &str, &str); 14] = [
     (ADMITTED, "Count", "provider"),
     (DUPLICATES, "Count", "provider"),
     (REPLAYS, "Count", "stage"),
@@ -43,6 +46,7 @@ pub const ALL: [(&str, &str, &str); 13] = [
     (EVENT_ID_REUSED, "Count", ""),
     (CONTENT_CONFLICT, "Count", "stage"),
     (OLDEST_UNFINISHED, "Seconds", ""),
+    (FINDINGS, "Count", "kind"),
 ];
 
 /// Counts `value` of a metric, split by `of` where it is split.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use ratchet_domain::stage::Stage;
-use ratchet_runtime::metric::{ALL, CONTENT_CONFLICT, EVENT_ID_REUSED, LATE_RECEIPTS, OLDEST_UNFINISHED};
+use ratchet_runtime::metric::{
+    ALL, CONTENT_CONFLICT, EVENT_ID_REUSED, FINDINGS, LATE_RECEIPTS, OLDEST_UNFINISHED,
+};
 use serde_json::Value;
 
 use super::cloud::{Cloud, list, pascal, target, text};
@@ -67,6 +69,7 @@ fn what_only_a_person_can_judge_has_an_alarm() -> Result<()> {
         CONTENT_CONFLICT,
         LATE_RECEIPTS,
         OLDEST_UNFINISHED,
+        FINDINGS,
     ] {
         assert!(watched.contains(name), "nothing watches {name}");
     }

@@ -20,8 +20,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::controls::{control, hours, life, open, pass, world};
-use super::hours::Hours;
-use crate::demo::setup::{ORG, World};
+use super::hours::{Hours, printed};
+use crate::demo::setup::{ORG, World, tickets};
 use crate::demo::story::request;
 use crate::stand::queue_of;
 
@@ -185,6 +185,51 @@ async fn overtaken(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// Asks `reconcile`; how many things it found.
+async fn compare(hours: &Hours<'_>, event: Value) -> Result<usize> {
+    let deadline_ms = hours.world.now_ms() + 5 * MINUTE_MS;
+    let plan = hours.process.functions().reconcile.call(event, deadline_ms).await;
+    Ok(plan.map_err(anyhow::Error::msg)?.items.len())
+}
+
+#[tokio::test]
+async fn what_the_schedule_finds_is_counted_once_a_tick_and_an_operators_plan_or_a_shadows_is_not()
+-> Result<()> {
+    let world = world().await?;
+    let hours = hours(&world)?;
+    count_lines();
+    let sample = tickets()?;
+    let first = sample.first().context("the sample is empty")?;
+    // The desk has a ticket that no webhook tells of.
+    world.open(first, 1);
+    world.clock.advance(30 * MINUTE_MS);
+    let tick = |at_ms| json!({"source": "schedule", "schedule": "reconcile", "time": printed(at_ms)});
+    let found = || -> u64 {
+        let lines = LINES.take();
+        let lines = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mine = lines.filter(|line| line["kind"] == "ticket_unknown");
+        mine.filter_map(|line| line[metric::FINDINGS].as_u64()).sum()
+    };
+    found();
+    let at_ms = world.now_ms();
+    // The sample's other org has the same desk.
+    assert_eq!((compare(&hours, tick(at_ms)).await?, found()), (2, 2));
+    assert_eq!(
+        (compare(&hours, tick(at_ms)).await?, found()),
+        (2, 0),
+        "the same tick"
+    );
+    let operator = json!({"source": "operator", "id": "a"});
+    assert_eq!((compare(&hours, operator).await?, found()), (2, 0));
+    control(&world, json!({"effects": "shadow"})).await?;
+    world.clock.advance(2 * MINUTE_MS);
+    let at_ms = world.now_ms();
+    assert_eq!((compare(&hours, tick(at_ms)).await?, found()), (2, 1));
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_metric_that_is_announced_is_counted_while_a_deployment_works() -> Result<()> {
     let world = world().await?;
@@ -206,6 +251,8 @@ async fn every_metric_that_is_announced_is_counted_while_a_deployment_works() ->
     send_again(&world, 1, "map#").await?;
     pass(&mut hours, MINUTE_MS).await?;
     overtaken(&world).await?;
+    let tick = json!({"source": "schedule", "schedule": "reconcile", "time": printed(world.now_ms())});
+    compare(&hours, tick).await?;
     let counted: BTreeSet<String> = LINES
         .take()
         .iter()
