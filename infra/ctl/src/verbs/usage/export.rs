@@ -244,38 +244,72 @@ fn written(format: Format, lines: &[(String, Recorded)]) -> String {
     }
 }
 
-/// **Source**: RFC 4180. A cell is quoted where it has a comma, a quote or a line end.
+/// **Source**: RFC 4180, with `\n` as its line end.
 fn csv(lines: &[(String, Recorded)]) -> String {
-    let mut rows = vec![COLUMNS.join(",")];
+    let mut rows = vec![row(COLUMNS)];
     for (cursor, entry) in lines {
-        let cells = COLUMNS.map(|column| match column {
-            "cursor" => quoted(cursor),
-            "quantity" => quantity(entry).to_string(),
-            "hash" => quoted(&entry.hash),
-            name => quoted(entry.entry.get(name).unwrap_or_default()),
-        });
-        rows.push(cells.join(","));
+        let quantity = quantity(entry).to_string();
+        rows.push(row(COLUMNS.map(|column| match column {
+            "cursor" => cursor,
+            "quantity" => &quantity,
+            "hash" => &entry.hash,
+            name => entry.entry.get(name).unwrap_or_default(),
+        })));
     }
     rows.join("\n")
 }
 
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
+/// One row; a cell is quoted where it has a comma, a quote or a line end.
+fn row(cells: [&str; COLUMNS.len()]) -> String {
+    let mut writer = csv_core::Writer::new();
+    // Room for cells of quotes alone: each is doubled, two stand around a cell, and a comma behind it.
+    let most = cells.iter().map(|cell| 2 * cell.len() + 3).sum();
+    let mut written = vec![0; most];
+    let mut end = 0;
+    for (at, cell) in cells.iter().enumerate() {
+        if at > 0 {
+            end += writer.delimiter(rest(&mut written, end)).1;
+        }
+        end += writer.field(cell.as_bytes(), rest(&mut written, end)).2;
     }
+    end += writer.finish(rest(&mut written, end)).1;
+    written.truncate(end);
+    String::from_utf8_lossy(&written).into_owned()
+}
+
+fn rest(written: &mut [u8], from: usize) -> &mut [u8] {
+    written.get_mut(from..).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use ratchet_domain::bill::{Entry, Field};
+
     use super::*;
 
     #[test]
     fn a_cell_with_a_comma_a_quote_or_a_line_end_is_quoted() {
-        assert_eq!(quoted("plain"), "plain");
-        assert_eq!(quoted("a/b,a/c"), "\"a/b,a/c\"");
-        assert_eq!(quoted("say \"x\""), "\"say \"\"x\"\"\"");
+        let entry = Recorded {
+            partition: "acme#2026-11".to_owned(),
+            key: "entry#b".to_owned(),
+            hash: "h".to_owned(),
+            entry: Entry::new([
+                ("bug", Field::text("two\nlines")),
+                ("org", Field::text("\"")),
+                ("plan", Field::text("=1+1")),
+                ("repos", Field::text("a/b,a/c")),
+                ("ticket", Field::text("say \"x\"")),
+                ("billed_at", Field::number(7)),
+            ]),
+        };
+        let text = csv(&[("2026-11=1,2026-12=4".to_owned(), entry)]);
+        let (header, row) = text.split_once('\n').unwrap();
+        assert_eq!(header, COLUMNS.join(","));
+        let row_wanted = concat!(
+            "\"2026-11=1,2026-12=4\",,,1,\"\"\"\",,\"two\nlines\",\"say \"\"x\"\"\",=1+1,7,,,,,,",
+            "\"a/b,a/c\",h"
+        );
+        assert_eq!(row, row_wanted);
     }
 
     #[test]
