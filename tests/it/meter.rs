@@ -1,12 +1,74 @@
-//! The meter: one call site in the whole workspace, and room for a thousand charges a second of one org.
+//! The meter: nameable from one crate, one call site in the whole workspace, and room for a thousand charges a second of one org.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ratchet_domain::bill::{SPREAD_MAX, home_part};
 use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
 
 use crate::repository::{files_below, read};
+
+/// The crate `qualify` as this test was linked with it, and the folder of all that it needs.
+fn linked() -> Result<(PathBuf, PathBuf)> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("a folder")?.to_owned();
+    let mut found = Vec::new();
+    for file in fs::read_dir(&folder)? {
+        let (file, name) = file.map(|file| (file.path(), file.file_name()))?;
+        let name = name.to_string_lossy();
+        if name.starts_with("libqualify-") && name.ends_with(".rlib") {
+            found.push((fs::metadata(&file)?.modified()?, file));
+        }
+    }
+    // Others are left from earlier builds.
+    let (_, newest) = found.into_iter().max().context("qualify is not built")?;
+    Ok((newest, folder))
+}
+
+/// What the compiler says to a crate of this code that depends on `qualify`; nothing where it compiles.
+fn refused(name: &str, code: &str) -> Result<Option<String>> {
+    let (qualify, folder) = linked()?;
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let source = out.join(format!("{name}.rs"));
+    fs::write(&source, code)?;
+    let option = |name: &str, path: &Path| {
+        let mut option = OsString::from(name);
+        option.push(path);
+        option
+    };
+    let output = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"))
+        .args([
+            "--edition=2024",
+            "--crate-type=lib",
+            "--emit=metadata",
+            "--out-dir",
+        ])
+        .args([out, &source])
+        .arg("--extern")
+        .arg(option("qualify=", &qualify))
+        .arg(option("-Ldependency=", &folder))
+        .output()
+        .context("rustc does not start")?;
+    let said = String::from_utf8(output.stderr)?;
+    Ok((!output.status.success()).then_some(said))
+}
+
+#[test]
+fn no_other_crate_can_name_the_meter() -> Result<()> {
+    // What differs is the module alone, so that it is refused for no other reason.
+    let control = refused("names_the_stage", "pub use qualify::Qualify;")?;
+    assert_eq!(control, None);
+    for name in ["Charge", "Meter"] {
+        let said = refused("names_the_meter", &format!("pub use qualify::meter::{name};"))?;
+        let said = said.context("it compiles")?;
+        assert!(said.contains("error[E0603]: module `meter` is private"), "{said}");
+    }
+    Ok(())
+}
 
 /// Production files that have one of the words; unit tests stand below their `cfg`, and are no call site.
 fn call_sites(words: &[&str]) -> Result<BTreeSet<String>> {
