@@ -245,12 +245,20 @@ impl fmt::Display for ContentHash {
 /// SHA-256 over the parts, each preceded by its length as 8 big-endian bytes; lower-case hex.
 #[must_use]
 pub fn digest_of(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
+    hex::encode(Sha256::digest(framed(&[], parts)))
+}
+
+/// The parts behind a prefix, each preceded by its length as 8 big-endian bytes: no two lists of parts have the same bytes.
+/// They are hashed as a whole, because many short updates cost more than the hash.
+pub(crate) fn framed(prefix: &[u8], parts: &[&str]) -> Vec<u8> {
+    let length = parts.iter().map(|part| 8 + part.len()).sum::<usize>();
+    let mut bytes = Vec::with_capacity(prefix.len() + length);
+    bytes.extend_from_slice(prefix);
     for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
     }
-    hex::encode(hasher.finalize())
+    bytes
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::ids::framed;
+
 /// 32 bytes, as 64 lower-case hex digits in records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -19,13 +21,7 @@ impl Hash {
     /// A leaf of these parts.
     #[must_use]
     pub fn leaf(parts: &[&str]) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update([0]);
-        for part in parts {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part.as_bytes());
-        }
-        Self(hasher.finalize().into())
+        Self(Sha256::digest(framed(&[0], parts)).into())
     }
 
     fn node(left: Self, right: Self) -> Self {
@@ -85,10 +81,17 @@ pub struct Frontier {
 impl Frontier {
     /// Appends a leaf.
     pub fn push(&mut self, leaf: Hash) {
+        self.append(leaf, |_, _, _| {});
+    }
+
+    /// Appends a leaf; tells of every two subtrees that it joins, the lowest first: which peak the left one was, the left
+    /// one and the right one, which has the new leaf.
+    fn append(&mut self, leaf: Hash, mut joins: impl FnMut(usize, Hash, Hash)) {
         let mut joined = leaf;
         // One perfect subtree ends with the new leaf for every trailing one of the old size.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
+                joins(self.peaks.len(), left, joined);
                 joined = Hash::node(left, joined);
             }
         }
@@ -105,45 +108,83 @@ impl Frontier {
     /// The root of all leaves so far.
     #[must_use]
     pub fn root(&self) -> Hash {
-        let mut peaks = self.peaks.iter().rev();
-        let Some(last) = peaks.next() else {
-            return Hash(Sha256::digest([]).into());
+        joined(&self.peaks).unwrap_or_else(|| Hash(Sha256::digest([]).into()))
+    }
+}
+
+/// Peaks side by side, as one root.
+fn joined(peaks: &[Hash]) -> Option<Hash> {
+    let (last, before) = peaks.split_last()?;
+    Some(before.iter().rfold(*last, |right, left| Hash::node(*left, right)))
+}
+
+/// The way from one leaf to the root, found while the leaves go by: at most 128 hashes are kept, whatever the size.
+#[derive(Debug, Clone, Default)]
+pub struct Prover {
+    tree: Frontier,
+    wanted: Option<Wanted>,
+}
+
+#[derive(Debug, Clone)]
+struct Wanted {
+    index: u64,
+    /// Which peak has it.
+    peak: usize,
+    way: Vec<Hash>,
+}
+
+/// Where a leaf stands in a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// Its place, from 0.
+    pub index: u64,
+    /// The hashes that lead from it to the root, the nearest first.
+    pub hashes: Vec<Hash>,
+}
+
+impl Prover {
+    /// Takes the next leaf.
+    pub fn push(&mut self, leaf: Hash) {
+        let Some(wanted) = &mut self.wanted else {
+            return self.tree.push(leaf);
         };
-        peaks.fold(*last, |right, left| Hash::node(*left, right))
+        let Wanted { peak, way, .. } = wanted;
+        self.tree.append(leaf, |at, left, right| {
+            if *peak > at {
+                way.push(left);
+            } else if *peak == at {
+                way.push(right);
+            }
+            // What has joined stands where its left part stood.
+            *peak = at.min(*peak);
+        });
     }
-}
 
-/// The root of a whole list.
-#[must_use]
-pub fn root(leaves: &[Hash]) -> Hash {
-    let mut frontier = Frontier::default();
-    for leaf in leaves {
-        frontier.push(*leaf);
+    /// Takes the next leaf, to which the way is wanted. A later one stands for an earlier one.
+    pub fn push_wanted(&mut self, leaf: Hash) {
+        let mut way = Vec::new();
+        let index = self.tree.size();
+        self.tree.append(leaf, |_, left, _| way.push(left));
+        let peak = self.tree.peaks.len() - 1;
+        self.wanted = Some(Wanted { index, peak, way });
     }
-    frontier.root()
-}
 
-/// The hashes that lead from the leaf at `index` to the root, the nearest first; none where there is no such leaf.
-#[must_use]
-pub fn proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
-    leaves.get(index)?;
-    let mut rest = leaves;
-    let mut at = index;
-    let mut siblings = Vec::new();
-    while rest.len() > 1 {
-        let split = rest.len().next_power_of_two() / 2;
-        let (left, right) = rest.split_at(split);
-        if at < split {
-            siblings.push(root(right));
-            rest = left;
-        } else {
-            siblings.push(root(left));
-            rest = right;
-            at -= split;
-        }
+    /// How many leaves went by.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.tree.size()
     }
-    siblings.reverse();
-    Some(siblings)
+
+    /// The way to the root of all leaves so far; none where no leaf was wanted.
+    #[must_use]
+    pub fn way(self) -> Option<Way> {
+        let Wanted { index, peak, mut way } = self.wanted?;
+        let (before, own_and_behind) = self.tree.peaks.split_at_checked(peak)?;
+        let (_, behind) = own_and_behind.split_first()?;
+        way.extend(joined(behind));
+        way.extend(before.iter().rev());
+        Some(Way { index, hashes: way })
+    }
 }
 
 /// Whether `proof` leads from the leaf at `index` of a list of `size` to `root`. Source: RFC 9162, section 2.1.3.2.
@@ -204,35 +245,69 @@ mod tests {
         }
     }
 
+    /// The way to one of these leaves.
+    fn way(leaves: &[Hash], wanted: usize) -> Option<Way> {
+        let mut prover = Prover::default();
+        for (at, leaf) in leaves.iter().enumerate() {
+            if at == wanted {
+                prover.push_wanted(*leaf);
+            } else {
+                prover.push(*leaf);
+            }
+        }
+        assert_eq!(prover.size(), leaves.len() as u64);
+        prover.way()
+    }
+
     #[test]
     fn every_leaf_of_every_size_has_a_proof_and_no_other_leaf_or_place_has() {
         for size in 1..=33_usize {
             let all = leaves(size);
-            let root = root(&all);
+            let root = defined(&all);
             for at in 0..size {
-                let way = proof(&all, at).unwrap();
-                let (index, count) = (at as u64, size as u64);
-                assert!(proves(&way, all[at], index, count, root), "{at} of {size}");
-                assert!(!proves(&way, Hash::leaf(&["x"]), index, count, root));
-                assert!(!proves(&way, all[at], index, count, Hash::leaf(&["x"])));
-                assert!(!proves(&way, all[at], count, count, root));
-                let mut longer = way.clone();
+                let Way { index, hashes } = way(&all, at).unwrap();
+                let count = size as u64;
+                assert_eq!(index, at as u64);
+                assert!(proves(&hashes, all[at], index, count, root), "{at} of {size}");
+                assert!(!proves(&hashes, Hash::leaf(&["x"]), index, count, root));
+                assert!(!proves(&hashes, all[at], index, count, Hash::leaf(&["x"])));
+                assert!(!proves(&hashes, all[at], count, count, root));
+                let mut longer = hashes.clone();
                 longer.push(root);
                 assert!(!proves(&longer, all[at], index, count, root));
                 if size > 1 {
                     let elsewhere = (index + 1) % count;
-                    assert!(!proves(&way, all[at], elsewhere, count, root), "{at} of {size}");
+                    assert!(
+                        !proves(&hashes, all[at], elsewhere, count, root),
+                        "{at} of {size}"
+                    );
                 }
             }
-            assert!(proof(&all, size).is_none());
+            assert!(way(&all, size).is_none());
         }
+    }
+
+    #[test]
+    fn of_two_wanted_leaves_the_later_one_is_proved() {
+        let all = leaves(7);
+        let mut prover = Prover::default();
+        for (at, leaf) in all.iter().enumerate() {
+            if at == 1 || at == 4 {
+                prover.push_wanted(*leaf);
+            } else {
+                prover.push(*leaf);
+            }
+        }
+        let Way { index, hashes } = prover.way().unwrap();
+        assert_eq!(index, 4);
+        assert!(proves(&hashes, all[4], 4, 7, defined(&all)));
     }
 
     #[test]
     fn a_leaf_cannot_stand_for_a_node() {
         let two = leaves(2);
         let forged = Hash::leaf(&[&two[0].to_string(), &two[1].to_string()]);
-        assert_ne!(root(&two), forged);
+        assert_ne!(defined(&two), forged);
         assert_ne!(Hash::leaf(&["ab", "c"]), Hash::leaf(&["a", "bc"]));
     }
 

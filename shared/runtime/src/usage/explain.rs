@@ -5,7 +5,7 @@ use ratchet_domain::bug::{Extraction, Mapping};
 use ratchet_domain::credit::{Judged, Verdict};
 use ratchet_domain::decision::{Decision, Gate};
 use ratchet_domain::ids::{OrgId, TicketRef};
-use ratchet_domain::merkle::{Hash, proof, proves};
+use ratchet_domain::merkle::{Hash, Prover, Way, proves};
 use ratchet_domain::period::{Period, instant};
 use ratchet_domain::step;
 use ratchet_guard::{Ledger, Record, StageError, State};
@@ -238,13 +238,13 @@ fn gated(record: &Record, decision: &Decision) -> String {
     }
 }
 
-/// Builds the tree of the entry's period and the way from its leaf to the root.
+/// Builds the tree of the entry's period and the way from its leaf to the root, a few batches in memory at a time.
 async fn prove(usage: &Usage, org: &OrgId, entry: &Recorded) -> Result<Option<Proved>, StageError> {
     let Some(period) = entry.entry.get("period").and_then(Period::parse) else {
         return Ok(None);
     };
-    let mut leaves = Vec::new();
-    let (mut at, mut root, mut seq) = (None, None, 0);
+    let mut prover = Prover::default();
+    let (mut sealed_by, mut root, mut seq) = (None, None, 0);
     loop {
         let batches = usage.batches(org, &period, seq, BATCHES_A_READ).await?;
         if batches.is_empty() {
@@ -253,19 +253,21 @@ async fn prove(usage: &Usage, org: &OrgId, entry: &Recorded) -> Result<Option<Pr
         for batch in batches {
             for leaf in &batch.leaves {
                 if leaf.key == entry.key {
-                    at = Some((batch.seq, leaves.len()));
+                    sealed_by = Some(batch.seq);
+                    prover.push_wanted(leaf.hash());
+                } else {
+                    prover.push(leaf.hash());
                 }
-                leaves.push(leaf.hash());
             }
             root = Some(batch.root);
             seq = batch.seq + 1;
         }
     }
-    let (Some((batch, index)), Some(root)) = (at, root) else {
+    let size = prover.size();
+    let (Some(batch), Some(root), Some(way)) = (sealed_by, root, prover.way()) else {
         return Ok(None);
     };
-    let way = proof(&leaves, index).unwrap_or_default();
-    let (index, size) = (index as u64, leaves.len() as u64);
+    let Way { index, hashes: way } = way;
     let holds = proves(&way, entry.leaf(), index, size, root);
     Ok(Some(Proved {
         batch,
