@@ -13,7 +13,7 @@ use ratchet_domain::bill::{self, Entry, Field, Kind, Recorded, SPREAD_MAX, Sum};
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
 use ratchet_guard::store::Item;
-use slice::Slice;
+use slice::{AT_ONCE, Slice};
 use thiserror::Error;
 
 /// How often keys that the store did not get to are asked for again, before it counts as not answering.
@@ -76,6 +76,7 @@ pub struct Page {
 pub struct Usage {
     client: Client,
     table: Arc<str>,
+    at_once: u64,
 }
 
 impl Usage {
@@ -85,7 +86,21 @@ impl Usage {
         Self {
             client,
             table: table.into(),
+            at_once: AT_ONCE,
         }
+    }
+
+    /// Compares about so many entries at once with what is sealed, [`AT_ONCE`] unless said. Fewer take less memory, and the
+    /// seals are read more often.
+    #[must_use]
+    pub fn with_at_once(self, at_once: u64) -> Self {
+        Self { at_once, ..self }
+    }
+
+    /// The slices in which so many entries are compared.
+    #[must_use]
+    pub fn slices(&self, entries: u64) -> Vec<Slice> {
+        Slice::of(entries, self.at_once)
     }
 
     /// The totals of a period, one a part: a charge and its part's total land together, so a part without a total has no

@@ -1,9 +1,6 @@
-//! Bills that can be proved: sealed, verified, explained, exported and given back.
+//! Bills that can be proved: sealed, verified, explained and given back.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Context, Result, bail};
-use aws_sdk_dynamodb::types::AttributeValue;
+use anyhow::{Context, Result, bail, ensure};
 use ctl::failure::Exit;
 use ratchet_domain::bill::{self, Flag};
 use ratchet_domain::credit::{CreditAsked, Judged, Source, Verdict};
@@ -15,11 +12,9 @@ use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::stage::key_of;
 use ratchet_runtime::usage::Usage;
 use ratchet_runtime::usage::seal::Sealing;
-use ratchet_runtime::usage::slice::Slice;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bench::{Bench, acme};
-use crate::forgeries::set;
 use crate::life::Life;
 
 pub(crate) const DAY_MS: u64 = 24 * 3_600_000;
@@ -52,10 +47,26 @@ pub(crate) async fn billed(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
+/// What `usage verify` says, which is the same however few entries it compares at once.
 pub(crate) async fn verify(bench: &Bench) -> Result<String> {
-    let answer = bench
-        .run(&["usage", "verify", "--org", "acme", "--ledger"])
-        .await?;
+    let all = verify_in(bench, "100").await?;
+    let few = verify_in(bench, "1").await?;
+    ensure!(few == all, "{few}\n{all}");
+    Ok(all)
+}
+
+/// What `usage verify` says that compares so many entries at once.
+pub(crate) async fn verify_in(bench: &Bench, at_once: &str) -> Result<String> {
+    let verify = [
+        "usage",
+        "verify",
+        "--org",
+        "acme",
+        "--ledger",
+        "--at-once",
+        at_once,
+    ];
+    let answer = bench.run(&verify).await?;
     Ok(match answer.exit {
         Exit::Done => answer.stdout,
         Exit::Failed => answer.stderr,
@@ -110,6 +121,28 @@ async fn a_sealed_period_verifies_open_and_signed_off() -> Result<()> {
     assert_eq!(shown["verified"], true);
     assert_eq!((&shown["sealed"], &shown["batches"]), (&json!(4), &json!(2)));
     assert_eq!(shown["signed_off"], true);
+    Ok(())
+}
+
+#[tokio::test]
+async fn entries_that_are_sealed_a_few_at_a_time_are_each_sealed_once() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    let (org, month, now_ms) = (org()?, month("2026-02")?, bench.world.now_ms());
+    let few = usage(&bench).with_at_once(2);
+    assert_eq!(few.seal(&org, &month, false, now_ms).await?.added, 3);
+    for number in ["1", "2", "3", "4", "5", "6"] {
+        Life::of(&bench, number)?.billed().await?;
+    }
+    assert_eq!(few.slices(9).len(), 5);
+    let sealing = few.seal(&org, &month, true, now_ms).await?;
+    assert_eq!((sealing.added, sealing.size, sealing.is_final), (6, 9, true));
+    assert_eq!(few.seal(&org, &month, true, now_ms).await?.added, 0);
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("seal     9 of 9 entries in 2 batches, signed off"),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -176,122 +209,6 @@ async fn why_a_bug_was_or_was_not_billed_is_told_with_its_proof() -> Result<()> 
         .run(&["usage", "explain", "--org", "acme", "0123456789abcdef0123"])
         .await?;
     assert_eq!(answer.exit, Exit::NotFound);
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_export_goes_on_from_any_line_and_gives_each_entry_once() -> Result<()> {
-    let bench = Bench::new().await?;
-    billed(&bench).await?;
-    seal(&bench, false).await?;
-    let all = bench.run(&["usage", "export", "--org", "acme"]).await?;
-    let lines: Vec<Value> = all
-        .stdout
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()?;
-    assert_eq!(lines.len(), 3);
-    let cursor = lines[0]["cursor"].as_str().context("cursor")?;
-    let rest = bench
-        .run(&["usage", "export", "--org", "acme", "--since", cursor])
-        .await?;
-    let behind: Vec<&str> = all.stdout.lines().skip(1).collect();
-    assert_eq!(rest.stdout.lines().collect::<Vec<_>>(), behind);
-
-    // What comes later stands behind what was exported, wherever its key sorts.
-    let end = lines[2]["cursor"].as_str().context("cursor")?;
-    for number in ["1", "2", "3", "4"] {
-        Life::of(&bench, number)?.billed().await?;
-    }
-    let nothing = bench
-        .json(&["usage", "export", "--org", "acme", "--since", end])
-        .await?;
-    assert_eq!(
-        nothing["entries"],
-        json!([]),
-        "nothing is exported before it is sealed"
-    );
-    seal(&bench, false).await?;
-    let mut keys: Vec<Value> = lines.iter().map(|line| line["key"].clone()).collect();
-    let mut cursor = end.to_owned();
-    loop {
-        let page = bench
-            .json(&[
-                "usage", "export", "--org", "acme", "--since", &cursor, "--limit", "3",
-            ])
-            .await?;
-        let entries = page["entries"].as_array().context("entries")?;
-        keys.extend(entries.iter().map(|entry| entry["key"].clone()));
-        cursor = page["cursor"].as_str().context("cursor")?.to_owned();
-        if page["more"] == false {
-            break;
-        }
-    }
-    assert_eq!(keys.len(), 7);
-    assert_eq!(
-        keys.iter().map(Value::to_string).collect::<BTreeSet<_>>().len(),
-        7
-    );
-
-    let csv = bench
-        .run(&["usage", "export", "--org", "acme", "--format", "csv"])
-        .await?
-        .stdout;
-    let mut rows = csv.lines();
-    assert!(
-        rows.next()
-            .context("header")?
-            .starts_with("cursor,key,kind,quantity,org,period,")
-    );
-    assert_eq!(rows.count(), 7);
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_export_ends_before_an_entry_that_does_not_verify() -> Result<()> {
-    let bench = Bench::new().await?;
-    billed(&bench).await?;
-    seal(&bench, false).await?;
-    let all = bench.json(&["usage", "export", "--org", "acme"]).await?;
-    let key = all["entries"][1]["key"].as_str().context("key")?;
-    set(&bench, key, "repos", AttributeValue::S("acme/other".to_owned())).await?;
-    let answer = bench.run(&["usage", "export", "--org", "acme"]).await?;
-    assert_eq!(answer.exit, Exit::Failed);
-    assert_eq!(answer.stdout.lines().count(), 1, "what stands before it is good");
-    assert!(answer.stderr.contains(key), "{}", answer.stderr);
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_export_ends_with_the_key_that_the_sealer_would_not_seal() -> Result<()> {
-    let bench = Bench::new().await?;
-    billed(&bench).await?;
-    let page = usage(&bench).page("acme#2026-02", &Slice::whole(), None).await?;
-    let key = &page.entries.get(1).context("an entry")?.key;
-    set(&bench, key, "plan", AttributeValue::S("trial".to_owned())).await?;
-    let sealing = seal(&bench, false).await?;
-    assert_eq!(sealing.added, 1, "nothing beyond it");
-    assert_eq!(sealing.stopped.map(|stop| stop.key).as_ref(), Some(key));
-    for format in ["jsonl", "csv"] {
-        let answer = bench
-            .run(&["usage", "export", "--org", "acme", "--format", format])
-            .await?;
-        assert_eq!(answer.exit, Exit::Failed);
-        assert!(answer.stderr.contains(key.as_str()), "{}", answer.stderr);
-        let lines = answer.stdout.lines().count();
-        assert_eq!(
-            lines,
-            1 + usize::from(format == "csv"),
-            "what stands before it is good"
-        );
-    }
-    // Mended: what is sealed is exported, and the rest waits for the sealer.
-    set(&bench, key, "plan", AttributeValue::S("paid".to_owned())).await?;
-    let answer = bench.run(&["usage", "export", "--org", "acme"]).await?;
-    assert_eq!((answer.exit, answer.stdout.lines().count()), (Exit::Done, 1));
-    assert_eq!(seal(&bench, false).await?.added, 2);
-    let answer = bench.run(&["usage", "export", "--org", "acme"]).await?;
-    assert_eq!((answer.exit, answer.stdout.lines().count()), (Exit::Done, 3));
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod control;
 mod cost;
 mod decisions;
 mod desk;
+mod exports;
 mod forgeries;
 mod forget;
 mod held;

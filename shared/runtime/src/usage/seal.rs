@@ -25,6 +25,7 @@ use ratchet_guard::store::Item;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::slice::Slice;
 use super::{Usage, UsageError, sum, text};
 use run::{Run, Went};
 
@@ -169,10 +170,9 @@ impl Usage {
                 is_final: false,
                 sealed_at: now_ms,
             },
-            known: self.known(org, period).await?,
         };
-        for (partition, _) in &totals {
-            match run.partition(partition, &mut sealing).await? {
+        for slice in self.slices(sum(&totals).entries()) {
+            match run.slice(&totals, &slice, &mut sealing).await? {
                 Went::Through => {}
                 Went::Lost => return Ok(sealing),
                 Went::Stopped(stop) => {
@@ -192,8 +192,8 @@ impl Usage {
         Ok(sealing)
     }
 
-    /// The keys that the tree has: 8 bytes an entry.
-    async fn known(&self, org: &OrgId, period: &Period) -> Result<BTreeSet<u64>, UsageError> {
+    /// The keys of a slice that the tree has: 8 bytes an entry.
+    async fn known(&self, org: &OrgId, period: &Period, slice: &Slice) -> Result<BTreeSet<u64>, UsageError> {
         let mut known = BTreeSet::new();
         let mut seq = 0;
         loop {
@@ -201,7 +201,8 @@ impl Usage {
             let Some(batch) = batches.first() else {
                 return Ok(known);
             };
-            known.extend(batch.leaves.iter().map(|leaf| short(&leaf.key)));
+            let keys = batch.leaves.iter().map(|leaf| leaf.key.as_str());
+            known.extend(keys.filter(|key| slice.has(key)).map(short));
             seq = batch.seq + 1;
         }
     }

@@ -5,6 +5,9 @@ use ratchet_domain::bill::ENTRY;
 /// The first text behind everything that begins with [`ENTRY`]: `$` follows `#`.
 const BEHIND_ENTRIES: &str = "entry$";
 
+/// Entries that are compared with what is sealed at once. Reason: up to 24 bytes each, so 3.2 MB, whatever the period has.
+pub const AT_ONCE: u64 = 131_072;
+
 /// How finely keys are sliced: by four hex digits. Reason: a bug's id is a digest, so its digits are spread evenly.
 const DIGITS: u64 = 0x1_0000;
 

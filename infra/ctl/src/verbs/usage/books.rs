@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures::{StreamExt, TryStreamExt, stream};
 use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
 use ratchet_domain::period::{Period, Zone};
 use ratchet_domain::settings::{Problem, Settings};
@@ -14,6 +15,9 @@ use crate::world::World;
 
 /// Keys of one `BatchGetItem`. Source: DynamoDB's limit.
 const KEYS_MAX: usize = 100;
+
+/// Calls under way at once. Reason: what they answer is in memory, and a store far away answers each in milliseconds.
+const CALLS_AT_ONCE: usize = 8;
 
 /// How often keys that the store did not get to are asked for again.
 const UNPROCESSED_ROUNDS_MAX: usize = 10;
@@ -120,56 +124,57 @@ pub(super) fn ticket_of(org: &OrgId, label: &str) -> Option<TicketRef> {
     })
 }
 
-/// These attributes of the rows of these keys, in no order; a hundred a call.
+/// These attributes of the rows of these keys, in no order; a hundred a call, a few calls at once.
 pub(super) async fn rows(
     world: &World,
     table: &str,
     keys: &[Item],
     attributes: &[&str],
 ) -> Result<Vec<Item>, Failure> {
+    let calls = keys
+        .chunks(KEYS_MAX)
+        .map(|keys| call(world, table, keys, attributes));
+    let answers: Vec<Vec<Item>> = stream::iter(calls).buffered(CALLS_AT_ONCE).try_collect().await?;
+    Ok(answers.into_iter().flatten().collect())
+}
+
+/// [`rows`] of as many keys as one call takes.
+async fn call(world: &World, table: &str, keys: &[Item], attributes: &[&str]) -> Result<Vec<Item>, Failure> {
     // Any name may be one of the store's own words.
     let names: Vec<String> = (0..attributes.len()).map(|at| format!("#a{at}")).collect();
     let named = attributes.iter().map(|attribute| (*attribute).to_owned());
     let named = names.iter().cloned().zip(named);
     let mut found = Vec::with_capacity(keys.len());
-    for chunk in keys.chunks(KEYS_MAX) {
-        let mut keys = chunk.to_vec();
-        for _ in 0..UNPROCESSED_ROUNDS_MAX {
-            if keys.is_empty() {
-                break;
-            }
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .projection_expression(names.join(", "))
-                .set_expression_attribute_names(Some(named.clone().collect()))
-                .build()
-                .map_err(|error| Failure::Row(error.to_string()))?;
-            let mut output = world
-                .deployment
-                .dynamo
-                .batch_get_item()
-                .request_items(table, wanted)
-                .send()
-                .await
-                .map_err(|error| Failure::aws("BatchGetItem", &error))?;
-            let answered = output.responses.as_mut().and_then(|tables| tables.remove(table));
-            found.extend(answered.into_iter().flatten());
-            keys = output
-                .unprocessed_keys()
-                .and_then(|tables| tables.get(table))
-                .map(|rest| rest.keys().to_vec())
-                .unwrap_or_default();
-        }
-        if !keys.is_empty() {
-            return Err(Failure::Aws {
-                operation: "BatchGetItem",
-                code: "UnprocessedKeys".to_owned(),
-                detail: "the store did not get to all keys, run it again".to_owned(),
-            });
-        }
+    let mut keys = keys.to_vec();
+    for _ in 0..UNPROCESSED_ROUNDS_MAX {
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .projection_expression(names.join(", "))
+            .set_expression_attribute_names(Some(named.clone().collect()))
+            .build()
+            .map_err(|error| Failure::Row(error.to_string()))?;
+        let mut output = world
+            .deployment
+            .dynamo
+            .batch_get_item()
+            .request_items(table, wanted)
+            .send()
+            .await
+            .map_err(|error| Failure::aws("BatchGetItem", &error))?;
+        let answered = output.responses.as_mut().and_then(|tables| tables.remove(table));
+        found.extend(answered.into_iter().flatten());
+        let rest = output.unprocessed_keys().and_then(|tables| tables.get(table));
+        let Some(rest) = rest.filter(|rest| !rest.keys().is_empty()) else {
+            return Ok(found);
+        };
+        keys = rest.keys().to_vec();
     }
-    Ok(found)
+    Err(Failure::Aws {
+        operation: "BatchGetItem",
+        code: "UnprocessedKeys".to_owned(),
+        detail: "the store did not get to all keys, run it again".to_owned(),
+    })
 }
 
 /// The bodies of sealed steps, by subject and step.

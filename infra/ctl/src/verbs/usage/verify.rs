@@ -6,6 +6,7 @@ mod leaves;
 
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
+use ratchet_runtime::usage::slice::AT_ONCE;
 use serde_json::json;
 
 use super::books::Books;
@@ -35,6 +36,9 @@ pub struct Args {
     /// Also look for flags on the ledger that have no entry. It reads the whole ledger.
     #[arg(long)]
     pub ledger: bool,
+    /// How many entries are compared with their seals at once, 24 bytes of memory each; the seals are read as often.
+    #[arg(long, value_name = "ENTRIES", default_value_t = AT_ONCE, value_parser = clap::value_parser!(u64).range(1..))]
+    pub at_once: u64,
 }
 
 /// Runs the verb. **JSON**: `{"org","period","verified":true,"entries","mapped_bugs","credits","sealed","unsealed",
@@ -44,7 +48,8 @@ pub struct Args {
 /// [`Failure::Differs`] with the first difference; [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
-    let books = Books::open(&world, &args.org).await?;
+    let mut books = Books::open(&world, &args.org).await?;
+    books.usage = books.usage.with_at_once(args.at_once);
     let period = books.period("--period", args.period.as_ref())?;
     let audit = Audit::of(&books, &period).await?;
     let flags = match args.ledger {

@@ -1,7 +1,10 @@
-//! One sealing under way: it fills a batch, entry by entry.
+//! One sealing under way: it fills a batch, entry by entry, a slice of the keys at a time.
+//!
+//! What it keeps does not grow with the period: a page of entries, a batch, and the keys of one slice that are sealed.
 
 use std::collections::BTreeSet;
 
+use ratchet_domain::bill::Sum;
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
 
@@ -12,7 +15,7 @@ use super::{Batch, Leaf, Sealing, Stop, short};
 /// Most entries of one batch. Reason: a batch is one row, and a row holds 400 KB.
 const BATCH_ENTRIES_MAX: usize = 1000;
 
-/// How a partition went.
+/// How a slice went, or a partition of it.
 pub(super) enum Went {
     /// All of it is in the tree, or in the batch that is being filled.
     Through,
@@ -29,22 +32,38 @@ pub(super) struct Run<'a> {
     pub(super) period: &'a Period,
     /// The batch that is being filled.
     pub(super) next: Batch,
-    /// The keys that the tree has.
-    pub(super) known: BTreeSet<u64>,
 }
 
 impl Run<'_> {
-    /// Takes in what the tree does not have of a partition.
-    pub(super) async fn partition(
+    /// Takes in what the tree does not have of a slice, partition by partition.
+    pub(super) async fn slice(
+        &mut self,
+        partitions: &[(String, Sum)],
+        slice: &Slice,
+        sealing: &mut Sealing,
+    ) -> Result<Went, UsageError> {
+        let mut known = self.usage.known(self.org, self.period, slice).await?;
+        for (partition, _) in partitions {
+            match self.partition(partition, slice, &mut known, sealing).await? {
+                Went::Through => {}
+                ended @ (Went::Lost | Went::Stopped(_)) => return Ok(ended),
+            }
+        }
+        Ok(Went::Through)
+    }
+
+    async fn partition(
         &mut self,
         partition: &str,
+        slice: &Slice,
+        known: &mut BTreeSet<u64>,
         sealing: &mut Sealing,
     ) -> Result<Went, UsageError> {
         let mut start = None;
         loop {
-            let page = self.usage.page(partition, &Slice::whole(), start).await?;
+            let page = self.usage.page(partition, slice, start).await?;
             for entry in page.entries {
-                if !self.known.insert(short(&entry.key)) {
+                if !known.insert(short(&entry.key)) {
                     continue;
                 }
                 if let Err(fault) = entry.verified() {

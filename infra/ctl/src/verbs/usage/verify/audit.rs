@@ -1,7 +1,7 @@
 //! The audit of one org's period: its seals, then its entries against them, a slice of the keys at a time.
 //!
-//! What it keeps does not grow with the period: a page of entries, a few seals, and the leaves of one slice. The price is
-//! that the seals are read again for every slice; the entries are read once.
+//! What it keeps does not grow with the period: two pages of entries, a few seals, and the leaves of one slice. The price
+//! is that the seals are read again for every slice but the first; the entries are read once.
 
 use ratchet_domain::bill::{Recorded, Sum};
 use ratchet_domain::merkle::{Frontier, Hash};
@@ -17,9 +17,6 @@ use crate::failure::Failure;
 
 /// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
 pub(super) const BATCHES_A_READ: i32 = 4;
-
-/// Leaves that are compared at once. Reason: 24 bytes each, so 1.6 MB, whatever the period has.
-const LEAVES_AT_ONCE: u64 = 65_536;
 
 /// What was found, where nothing differs.
 #[derive(Debug, Default)]
@@ -45,17 +42,23 @@ pub(super) fn differs(what: String) -> Failure {
 impl Audit {
     pub(super) async fn of(books: &Books<'_>, period: &Period) -> Result<Self, Failure> {
         let mut audit = Self::default();
-        let leaves = audit.read_seals(books, period).await?;
+        let last = books.usage.last_batch(books.org, period).await?;
+        let leaves = last.map_or(0, |last| last.tree.size());
+        let mut slices = books.usage.slices(leaves).into_iter();
+        let mut leaves = Leaves::of(slices.next().unwrap_or_else(Slice::whole));
+        audit.read_seals(books, period, &mut leaves).await?;
+        // Behind the seals, so that each sealed entry's part has its total by now.
         let before = books.usage.totals(books.org, period).await?;
         let mut sums = vec![Sum::default(); before.len()];
-        for slice in Slice::of(leaves, LEAVES_AT_ONCE) {
-            let mut leaves = Leaves::read(books, period, &slice, audit.batches).await?;
+        loop {
+            leaves.none_twice(books, period).await?;
             for ((partition, _), sum) in before.iter().zip(&mut sums) {
-                audit
-                    .read_entries(books, partition, &slice, &mut leaves, sum)
-                    .await?;
+                audit.read_entries(books, partition, &mut leaves, sum).await?;
             }
             leaves.nothing_missing(books, period).await?;
+            let Some(slice) = slices.next() else { break };
+            leaves = Leaves::of(slice);
+            leaves.read(books, period, audit.batches).await?;
         }
         let after = books.usage.totals(books.org, period).await?;
         for ((partition, before), sum) in before.iter().zip(&sums) {
@@ -66,8 +69,13 @@ impl Audit {
         Ok(audit)
     }
 
-    /// Builds the tree again, batch by batch; how many leaves it has.
-    async fn read_seals(&mut self, books: &Books<'_>, period: &Period) -> Result<u64, Failure> {
+    /// Builds the tree again, batch by batch, and takes the leaves of the first slice from them.
+    async fn read_seals(
+        &mut self,
+        books: &Books<'_>,
+        period: &Period,
+        leaves: &mut Leaves,
+    ) -> Result<(), Failure> {
         let mut tree = Frontier::default();
         loop {
             let batches = books
@@ -75,20 +83,22 @@ impl Audit {
                 .batches(books.org, period, self.batches, BATCHES_A_READ)
                 .await?;
             if batches.is_empty() {
-                return Ok(tree.size());
+                return Ok(());
             }
             for batch in batches {
-                self.take(&mut tree, &batch)?;
+                self.take(&mut tree, &batch, leaves)?;
             }
         }
     }
 
-    fn take(&mut self, tree: &mut Frontier, batch: &Batch) -> Result<(), Failure> {
+    fn take(&mut self, tree: &mut Frontier, batch: &Batch, leaves: &mut Leaves) -> Result<(), Failure> {
         if batch.seq != self.batches {
             return Err(differs(format!("seal is missing batch=`{}`", self.batches)));
         }
         for leaf in &batch.leaves {
-            tree.push(leaf.hash());
+            let hash = leaf.hash();
+            tree.push(hash);
+            leaves.know(leaf, hash);
         }
         if *tree != batch.tree || tree.root() != batch.root {
             return Err(differs(format!(
@@ -104,27 +114,32 @@ impl Audit {
         Ok(())
     }
 
-    /// A slice of a partition: each entry verifies, is as it was sealed, and has its flag on the ledger.
+    /// A slice of a partition: each entry verifies, is as it was sealed, and has its flag on the ledger. The flags of a page
+    /// are asked for together with the next page.
     async fn read_entries(
         &mut self,
         books: &Books<'_>,
         partition: &str,
-        slice: &Slice,
         leaves: &mut Leaves,
         sum: &mut Sum,
     ) -> Result<(), Failure> {
-        let mut start = None;
-        loop {
-            let page = books.usage.page(partition, slice, start).await?;
+        let slice = leaves.slice().clone();
+        let mut next = Some(books.usage.page(partition, &slice, None).await?);
+        while let Some(page) = next {
             for entry in &page.entries {
                 self.take_entry(entry, leaves, sum)?;
             }
-            flags::of_entries(books, &page.entries).await?;
-            start = page.next;
-            if start.is_none() {
-                return Ok(());
-            }
+            let behind = async {
+                match page.next {
+                    Some(start) => books.usage.page(partition, &slice, Some(start)).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (flags, behind) = tokio::join!(flags::of_entries(books, &page.entries), behind);
+            flags?;
+            next = behind?;
         }
+        Ok(())
     }
 
     fn take_entry(&mut self, entry: &Recorded, leaves: &mut Leaves, sum: &mut Sum) -> Result<(), Failure> {

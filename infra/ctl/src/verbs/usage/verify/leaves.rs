@@ -20,10 +20,10 @@ struct Known {
 }
 
 /// The leaves, by their place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Leaves {
+    slice: Slice,
     known: Vec<Known>,
-    batches: u64,
 }
 
 fn place(partition: &str, key: &str) -> u64 {
@@ -31,37 +31,51 @@ fn place(partition: &str, key: &str) -> u64 {
 }
 
 impl Leaves {
+    /// None yet, of this slice.
+    pub(super) fn of(slice: Slice) -> Self {
+        let known = Vec::new();
+        Self { slice, known }
+    }
+
+    pub(super) fn slice(&self) -> &Slice {
+        &self.slice
+    }
+
+    /// Keeps a leaf with its hash in the tree, if it is of the slice.
+    pub(super) fn know(&mut self, leaf: &Leaf, hash: Hash) {
+        if self.slice.has(&leaf.key) {
+            self.known.push(Known {
+                place: place(&leaf.partition, &leaf.key),
+                leaf: hash.short(),
+                has_entry: false,
+            });
+        }
+    }
+
     /// Reads the slice's leaves from the first so many batches.
     pub(super) async fn read(
+        &mut self,
         books: &Books<'_>,
         period: &Period,
-        slice: &Slice,
         batches: u64,
-    ) -> Result<Self, Failure> {
-        let mut leaves = Self {
-            known: Vec::new(),
-            batches,
-        };
-        let known = &mut leaves.known;
+    ) -> Result<(), Failure> {
         each(books, period, batches, |leaf| {
-            if slice.has(&leaf.key) {
-                known.push(Known {
-                    place: place(&leaf.partition, &leaf.key),
-                    leaf: leaf.hash().short(),
-                    has_entry: false,
-                });
-            }
+            self.know(leaf, leaf.hash());
             true
         })
-        .await?;
-        leaves.known.sort_unstable_by_key(|leaf| leaf.place);
-        let twice = leaves.known.windows(2).find_map(|pair| match pair {
+        .await
+    }
+
+    /// Every place is sealed once. It sorts them, for [`Self::take`].
+    pub(super) async fn none_twice(&mut self, books: &Books<'_>, period: &Period) -> Result<(), Failure> {
+        self.known.sort_unstable_by_key(|leaf| leaf.place);
+        let twice = self.known.windows(2).find_map(|pair| match pair {
             [one, other] if one.place == other.place => Some(one.place),
             _ => None,
         });
         match twice {
-            Some(place) => Err(leaves.named(books, period, place, "entry is sealed twice").await),
-            None => Ok(leaves),
+            Some(place) => Err(named(books, period, place, "entry is sealed twice").await),
+            None => Ok(()),
         }
     }
 
@@ -88,27 +102,25 @@ impl Leaves {
     /// Every leaf has its entry.
     pub(super) async fn nothing_missing(&self, books: &Books<'_>, period: &Period) -> Result<(), Failure> {
         match self.known.iter().find(|leaf| !leaf.has_entry) {
-            Some(missing) => Err(self
-                .named(books, period, missing.place, "sealed entry is missing")
-                .await),
+            Some(missing) => Err(named(books, period, missing.place, "sealed entry is missing").await),
             None => Ok(()),
         }
     }
+}
 
-    /// What is wrong with a leaf, with its name.
-    async fn named(&self, books: &Books<'_>, period: &Period, wanted: u64, what: &str) -> Failure {
-        let mut name = "?".to_owned();
-        let read = each(books, period, self.batches, |leaf| {
-            let found = place(&leaf.partition, &leaf.key) == wanted;
-            if found {
-                name = format!("partition=`{}` key=`{}`", leaf.partition, leaf.key);
-            }
-            !found
-        });
-        match read.await {
-            Ok(()) => differs(format!("{what} {name}")),
-            Err(failure) => failure,
+/// What is wrong with a leaf, with its name.
+async fn named(books: &Books<'_>, period: &Period, wanted: u64, what: &str) -> Failure {
+    let mut name = "?".to_owned();
+    let read = each(books, period, u64::MAX, |leaf| {
+        let found = place(&leaf.partition, &leaf.key) == wanted;
+        if found {
+            name = format!("partition=`{}` key=`{}`", leaf.partition, leaf.key);
         }
+        !found
+    });
+    match read.await {
+        Ok(()) => differs(format!("{what} {name}")),
+        Err(failure) => failure,
     }
 }
 
