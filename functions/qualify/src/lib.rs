@@ -20,7 +20,7 @@ use ratchet_domain::settings::Settings;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::{
-    Acted, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, WorkKey, pass,
+    Acted, Claim, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, WorkKey, pass,
 };
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
@@ -32,7 +32,7 @@ use ratchet_runtime::orgs::Orgs;
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::stage::{key_of, needed};
 
-use meter::{Charge, Meter, Refusal};
+use meter::{Charge, Meter, Occasion, Refusal};
 
 /// The stage.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Qualify {
         let queues = deployment.queues(&mut reader, &[Stage::Qualify, Stage::FanOut]);
         let orgs = deployment.orgs(&mut reader);
         let guardrails = Guardrails::new(deployment, orgs.clone(), &mut reader);
-        let meter = Meter::new(reader.text("USAGE_TABLE"));
+        let meter = Meter::new(deployment.dynamo.clone(), reader.text("USAGE_TABLE"));
         let capped_recheck_ms = reader.positive("CAPPED_RECHECK_SECONDS").saturating_mul(1000);
         reader.done(Self {
             ledger,
@@ -158,31 +158,46 @@ impl Qualify {
         }
     }
 
-    /// Charges in the period of the claim; a bug that waited at its cap is charged in the period that lets it through.
-    async fn charge(&self, asked: &Asked, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
-        let zone = &asked.settings.billing.time_zone;
-        let claimed_at = acted.claim().first_claimed_at();
-        let now_ms = acted.claim().now_ms();
+    /// When the bug may be charged: in the period of the claim; and where it waited at its cap, in the one that lets it
+    /// through.
+    async fn occasions(&self, asked: &Asked, at: &BugAt, claim: &Claim) -> Result<Vec<Occasion>, StageError> {
+        let billing = &asked.settings.billing;
+        let (claimed_at, now_ms) = (claim.first_claimed_at(), claim.now_ms());
         let mut times = vec![claimed_at];
-        if Period::of(now_ms, zone) > Period::of(claimed_at, zone) {
+        if Period::of(now_ms, &billing.time_zone) > Period::of(claimed_at, &billing.time_zone) {
             times.push(now_ms);
         }
-        let mut acted = acted;
+        let mut occasions = Vec::new();
         for billed_at in times {
+            occasions.push(self.meter.occasion(&at.ticket.org, billing, billed_at).await?);
+        }
+        Ok(occasions)
+    }
+
+    /// Charges on the first occasion that has room.
+    async fn charge(
+        &self,
+        asked: &Asked,
+        at: &BugAt,
+        occasions: &[Occasion],
+        acted: Acted<Gated>,
+    ) -> Result<Sealed, StageError> {
+        let mut acted = acted;
+        for occasion in occasions {
             let charge = Charge::of(
                 at,
                 &asked.settings,
                 &asked.bug,
                 &asked.mapping,
                 acted.receipt(),
-                billed_at,
+                occasion,
             );
             acted = acted.map(|gated| Gated {
                 entry: Some(charge.key().to_owned()),
                 ..gated
             });
             for part in charge.parts() {
-                match self.charge_in(acted, at, &charge, part).await? {
+                match self.charge_in(acted, at, &charge, *part).await? {
                     Charged::OnRecord(sealed) => {
                         metric::count(metric::BILLS, "", 1);
                         return Ok(sealed);
@@ -273,15 +288,24 @@ impl QueueStage for Qualify {
             Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
             Decision::Parked(_) => return Ok(()),
         };
-        let acted = claim.decide(asked.decision());
-        let sealed = match acted.receipt().gate {
+        let decision = asked.decision();
+        let sealed = match decision.gate {
             Gate::Held => {
-                let reason = gate::reason(acted.receipt());
-                park(acted, Park::for_a_person("below_threshold", reason)).await?;
+                let reason = gate::reason(&decision);
+                park(
+                    claim.decide(decision),
+                    Park::for_a_person("below_threshold", reason),
+                )
+                .await?;
                 return Ok(());
             }
-            Gate::Approved => self.approve(at, acted).await?,
-            Gate::Billed | Gate::BilledBefore | Gate::Capped => self.charge(&asked, at, acted).await?,
+            Gate::Approved => self.approve(at, claim.decide(decision)).await?,
+            Gate::Billed | Gate::BilledBefore | Gate::Capped => {
+                let occasions = self.occasions(&asked, at, &claim).await;
+                let (claim, occasions) = claim.having(occasions).await?;
+                self.charge(&asked, at, &occasions, claim.decide(decision))
+                    .await?
+            }
         };
         self.pass(invocation, at, &sealed).await
     }

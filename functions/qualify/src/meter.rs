@@ -10,17 +10,19 @@ use ratchet_domain::bill::{self, Entry, Field, Flag, Recorded};
 use ratchet_domain::bug::{Bug, Mapping};
 use ratchet_domain::credit::CreditAsked;
 use ratchet_domain::decision::Decision;
-use ratchet_domain::ids::RepoName;
+use ratchet_domain::ids::{BugId, OrgId, RepoName};
 use ratchet_domain::message::BugAt;
 use ratchet_domain::period::Period;
-use ratchet_domain::settings::Settings;
+use ratchet_domain::settings::{Billing, Settings};
 use ratchet_domain::step;
 use ratchet_guard::clock::Millis;
 use ratchet_guard::store::Item;
 use ratchet_guard::{Companion, Ledger, StageError};
 use ratchet_runtime::model::Answered;
 use ratchet_runtime::stage::key_of;
+use ratchet_runtime::usage::Usage;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// One charge, not yet made.
@@ -29,9 +31,17 @@ pub(crate) struct Charge {
     key: String,
     period: Period,
     billed_at: Millis,
-    home: u64,
-    spread: u64,
-    cap: Option<u64>,
+    /// What each part may charge in all; none without a cap.
+    limits: Option<Vec<u64>>,
+    parts: Vec<u64>,
+}
+
+/// When a bug would be charged, and what its period has by then.
+pub(crate) struct Occasion {
+    billed_at: Millis,
+    period: Period,
+    /// What each part has charged; none without a cap, where nobody asks.
+    counted: Option<(u64, Vec<u64>)>,
 }
 
 impl Charge {
@@ -42,10 +52,13 @@ impl Charge {
         bug: &Answered<Bug>,
         mapping: &Answered<Mapping>,
         decision: &Decision,
-        billed_at: Millis,
+        occasion: &Occasion,
     ) -> Self {
         let billing = &settings.billing;
-        let period = Period::of(billed_at, &billing.time_zone);
+        let Occasion {
+            billed_at, period, ..
+        } = occasion;
+        let billed_at = *billed_at;
         let bug_id = at.ticket.bug();
         let key = bill::charge_key(&bug_id);
         let repos: Vec<&str> = decision.repos.iter().map(RepoName::as_str).collect();
@@ -76,14 +89,14 @@ impl Charge {
             ("plan", Field::text(plan)),
             ("billed_at", Field::number(billed_at)),
         ]);
+        let (limits, parts) = occasion.parts(&bug_id, billing.spread());
         Self {
             entry,
             key,
-            period,
+            period: period.clone(),
             billed_at,
-            home: bill::home_part(&bug_id, billing.spread()),
-            spread: billing.spread(),
-            cap: billing.cap_at(billed_at),
+            limits,
+            parts,
         }
     }
 
@@ -92,14 +105,35 @@ impl Charge {
         &self.key
     }
 
-    /// The parts that the charge may go to, its own first. With a cap, each part has a share of it and the shares are the
-    /// cap: a bug waits only when every part is full, and no more than the cap is ever charged.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = u64> + use<> {
-        let (home, spread, cap) = (self.home, self.spread, self.cap);
-        let others = (1..spread)
-            .map(move |step| (home + step) % spread)
-            .filter(move |part| cap.is_some_and(|cap| bill::share_of_cap(cap, spread, *part) > 0));
-        std::iter::once(home).chain(others)
+    /// The parts that the charge may go to, its own first. A bug waits only when every part is full.
+    pub(crate) fn parts(&self) -> &[u64] {
+        &self.parts
+    }
+}
+
+impl Occasion {
+    /// The limits of all parts, which together are the cap, and the parts that a bug's charge may go to: its own, and with a
+    /// cap the others that have room.
+    fn parts(&self, bug: &BugId, spread: u64) -> (Option<Vec<u64>>, Vec<u64>) {
+        let home = bill::home_part(bug, spread);
+        let Some((cap, counted)) = &self.counted else {
+            return (None, vec![home]);
+        };
+        let limits: Vec<u64> = (0..spread)
+            .map(|part| bill::limit_of(*cap, spread, counted, part))
+            .collect();
+        let rooms: Vec<bool> = limits
+            .iter()
+            .zip(counted)
+            .map(|(limit, has)| has < limit)
+            .collect();
+        let has_room = |part: &u64| {
+            let at = usize::try_from(*part).ok().and_then(|at| rooms.get(at));
+            at.copied().unwrap_or(false)
+        };
+        let others = (1..spread).map(|step| (home + step) % spread).filter(has_room);
+        let parts = std::iter::once(home).chain(others).collect();
+        (Some(limits), parts)
     }
 }
 
@@ -129,11 +163,32 @@ impl Refusal {
 #[derive(Debug)]
 pub(crate) struct Meter {
     table: String,
+    usage: Usage,
 }
 
 impl Meter {
-    pub(crate) fn new(table: String) -> Self {
-        Self { table }
+    pub(crate) fn new(client: Client, table: String) -> Self {
+        let usage = Usage::new(client, table.as_str());
+        Self { table, usage }
+    }
+
+    /// What a charge at that time has to know of its period: nothing without a cap, one read with one.
+    pub(crate) async fn occasion(
+        &self,
+        org: &OrgId,
+        billing: &Billing,
+        billed_at: Millis,
+    ) -> Result<Occasion, StageError> {
+        let period = Period::of(billed_at, &billing.time_zone);
+        let counted = match billing.cap_at(billed_at) {
+            Some(cap) => Some((cap, self.usage.counted(org, &period).await?)),
+            None => None,
+        };
+        Ok(Occasion {
+            billed_at,
+            period,
+            counted,
+        })
     }
 
     /// The billable flag, the entry, and the total with its cap: with the decision's own row, the four items of a charge.
@@ -152,9 +207,9 @@ impl Meter {
             billed_at: charge.billed_at,
             content: at.content.clone(),
         };
-        let room = charge
-            .cap
-            .map(|cap| ("mapped_bugs", bill::share_of_cap(cap, charge.spread, part)));
+        let limits = charge.limits.as_ref();
+        let limit = limits.map(|limits| usize::try_from(part).ok().and_then(|at| limits.get(at)));
+        let room = limit.map(|limit| ("mapped_bugs", limit.copied().unwrap_or(0)));
         Ok(vec![
             Companion::sealed_step(
                 ledger,

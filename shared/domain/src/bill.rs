@@ -49,11 +49,39 @@ pub fn home_part(bug: &BugId, spread: u64) -> u64 {
     u64::from_str_radix(&digits, 16).unwrap_or(0) % spread.max(1)
 }
 
-/// What one part may charge of a cap. The shares of all parts are the cap, so that no part needs to know another's count.
+/// What one part may have charged in all, from what each part has charged, so that no more than the cap is ever charged.
+///
+/// The open parts, those below `spread`, are filled level by level like vessels side by side; what closed parts have, or an
+/// open one has above the level, is taken off for all. A charge that it lets a part make moves no other part's limit, so
+/// parts may charge at once, and a cap or a spread that changes within a period is kept from then on.
 #[must_use]
-pub fn share_of_cap(cap: u64, spread: u64, part: u64) -> u64 {
-    let spread = spread.max(1);
-    cap / spread + u64::from(part < cap % spread)
+pub fn limit_of(cap: u64, spread: u64, counted: &[u64], part: u64) -> u64 {
+    let spread = usize::try_from(spread.clamp(1, SPREAD_MAX)).unwrap_or(1);
+    let count = |part: usize| counted.get(part).copied().unwrap_or(0);
+    let closed: u64 = counted.iter().skip(spread).sum();
+    let open = cap.saturating_sub(closed);
+    let filled_to = |level: u64| -> u64 {
+        let parts = (0..spread).map(|part| count(part).max(level));
+        parts.fold(0, u64::saturating_add)
+    };
+    let part = usize::try_from(part).unwrap_or(usize::MAX);
+    let own = count(part);
+    if part >= spread || filled_to(0) > open {
+        return own;
+    }
+    let (mut level, mut above) = (0, open.saturating_add(1));
+    while above - level > 1 {
+        let middle = level + (above - level) / 2;
+        if filled_to(middle) <= open {
+            level = middle;
+        } else {
+            above = middle;
+        }
+    }
+    // What is left is less than one for each part that stands no higher: the first ones have it.
+    let left = open - filled_to(level);
+    let before = (0..part).filter(|part| count(*part) <= level).count() as u64;
+    own.max(level + u64::from(own <= level && before < left))
 }
 
 /// The sort key of a bug's charge.

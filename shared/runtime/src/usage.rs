@@ -123,6 +123,20 @@ impl Usage {
         Ok(found)
     }
 
+    /// How many bugs each part of a period has charged, by its number. One read.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn counted(&self, org: &OrgId, period: &Period) -> Result<Vec<u64>, UsageError> {
+        let totals = self.totals(org, period).await?;
+        let part = |part| {
+            let partition = bill::partition(org, period, part);
+            let total = totals.iter().find(|(other, _)| *other == partition);
+            total.map_or(0, |(_, sum)| sum.mapped_bugs)
+        };
+        Ok((0..SPREAD_MAX).map(part).collect())
+    }
+
     /// The totals that there are, of every part of what is counted under these partitions. One read.
     ///
     /// # Errors

@@ -179,10 +179,7 @@ fn expected(binary: &str) -> Result<BTreeSet<String>> {
             if stage == "open-pr" {
                 grant(&["sqs:SendMessage"], "QualifyQueue");
             }
-            if stage == "qualify" {
-                grant(&["dynamodb:PutItem", "dynamodb:UpdateItem"], "UsageTable");
-            }
-            if MODEL.contains(&stage) {
+            if stage == "qualify" || MODEL.contains(&stage) {
                 let counts = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
                 grant(&counts, "UsageTable");
             }

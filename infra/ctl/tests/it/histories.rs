@@ -75,6 +75,16 @@ async fn seal_all(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
+/// What each month has charged.
+async fn charged(bench: &Bench) -> Result<Vec<u64>> {
+    let mut charged = Vec::new();
+    for text in MONTHS {
+        let totals = usage(bench).totals(&org()?, &month(text)?).await?;
+        charged.push(sum(&totals).mapped_bugs);
+    }
+    Ok(charged)
+}
+
 /// Plays a history to its end and checks the books.
 async fn plays(history: &[Happens]) -> Result<()> {
     let bench = Bench::new().await?;
@@ -82,6 +92,8 @@ async fn plays(history: &[Happens]) -> Result<()> {
     // The first score of each content is the one that counts.
     let mut scores: BTreeMap<(u8, u8), bool> = BTreeMap::new();
     let mut deaths: BTreeMap<(u8, u8), u32> = BTreeMap::new();
+    let mut cap_now = None;
+    let mut before = charged(&bench).await?;
     for what in history {
         match *what {
             Happens::Scored { bug, content, passes } => {
@@ -114,11 +126,22 @@ async fn plays(history: &[Happens]) -> Result<()> {
             Happens::Claimed { bug, note } => {
                 claimed(&life(&bench, bug, 0)?, &note.to_string()).await?;
             }
-            Happens::Cap { cap, partitions } => put(&bench, cap, partitions).await?,
+            Happens::Cap { cap, partitions } => {
+                put(&bench, cap, partitions).await?;
+                cap_now = cap.map(u64::from);
+            }
             Happens::Waits { hours } => bench.clock.advance(u64::from(hours) * 3_600_000 / 8),
             Happens::Sealed => seal_all(&bench).await?,
             Happens::Again { .. } | Happens::Dies { .. } => {}
         }
+        let after = charged(&bench).await?;
+        for (before, after) in before.iter().zip(&after).filter(|(before, after)| before < after) {
+            assert!(
+                cap_now.is_none_or(|cap| *after <= cap),
+                "{before} to {after} over {cap_now:?}"
+            );
+        }
+        before = after;
     }
     // In the end every lease is over, there is room for all, and every message has come once more.
     put(&bench, None, 1).await?;

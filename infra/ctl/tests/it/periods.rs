@@ -46,6 +46,45 @@ async fn a_cap_is_exact_however_many_partitions_its_charges_are_spread_over() ->
 }
 
 #[tokio::test]
+async fn a_cap_is_kept_when_it_or_the_partitions_change_within_a_period() -> Result<()> {
+    let bench = Bench::new().await?;
+    let mut settings = acme();
+    // Each with what is charged in the end: as much as the cap, or what was charged before it was lowered.
+    let changes = [
+        (1, 4, 4),
+        (5, 5, 5),
+        (2, 7, 7),
+        (64, 3, 7),
+        (3, 8, 8),
+        (1, 10, 10),
+    ];
+    for (turn, (partitions, cap, charged)) in changes.into_iter().enumerate() {
+        settings["billing"] =
+            json!({ "mapped_bug_cap": cap, "partitions": partitions, "time_zone": "Europe/Berlin" });
+        bench.put(&settings).await?;
+        bench.clock.advance(3_600_000);
+        for number in 0..12 {
+            let life = Life::of(&bench, &number.to_string())?;
+            if turn == 0 {
+                life.billed().await?;
+            } else {
+                life.qualified().await?;
+            }
+        }
+        let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+        assert_eq!(
+            shown["total"],
+            json!({ "mapped_bugs": charged }),
+            "{partitions} partitions, cap {cap}"
+        );
+    }
+    seal(&bench, true).await?;
+    let told = verify(&bench).await?;
+    assert!(told.contains("signed off"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_trial_charges_up_to_its_own_cap_and_says_so() -> Result<()> {
     let bench = Bench::new().await?;
     let mut settings = acme();

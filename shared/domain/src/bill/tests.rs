@@ -74,12 +74,52 @@ fn a_moved_entry_shows_though_its_hash_is_right() {
     assert_eq!(unknown.verified(), Err(Fault::Kind));
 }
 
+fn limits(cap: u64, spread: u64, counted: &[u64]) -> Vec<u64> {
+    let parts = 0..counted.len() as u64;
+    parts.map(|part| limit_of(cap, spread, counted, part)).collect()
+}
+
 #[test]
-fn the_shares_of_all_parts_are_the_cap() {
+fn the_limits_of_all_parts_are_the_cap() {
     for cap in [0, 1, 5, 63, 64, 65, 500, 1_000_003] {
         for spread in [1, 2, 7, 64] {
-            let shares = (0..spread).map(|part| share_of_cap(cap, spread, part));
-            assert_eq!(shares.sum::<u64>(), cap, "{cap} over {spread}");
+            let limits = limits(cap, spread, &[0; 64]);
+            assert_eq!(limits.iter().sum::<u64>(), cap, "{cap} over {spread}");
+            assert!(limits.iter().max() <= Some(&cap.div_ceil(spread)));
+        }
+    }
+    assert_eq!(limit_of(u64::MAX, 64, &[u64::MAX; 64], 3), u64::MAX);
+}
+
+#[test]
+fn what_was_charged_before_the_parts_or_the_cap_changed_is_taken_off_for_all() {
+    // Ten in the one part that there was; now there are five, and the cap is still ten.
+    assert_eq!(limits(10, 5, &[10, 0, 0, 0, 0]), [10, 0, 0, 0, 0]);
+    assert_eq!(limits(14, 5, &[10, 0, 0, 0, 0]), [10, 1, 1, 1, 1]);
+    // Five parts became one.
+    assert_eq!(limits(10, 1, &[2, 2, 2, 2, 0]), [4, 2, 2, 2, 0]);
+    // The cap was lowered below what is charged.
+    assert_eq!(limits(6, 3, &[4, 4, 1]), [4, 4, 1]);
+    assert_eq!(limits(10, 3, &[4, 4, 1]), [4, 4, 2]);
+}
+
+#[test]
+fn parts_that_charge_one_after_another_end_at_the_cap_and_move_no_limit() {
+    for (cap, spread) in [(10, 4), (11, 4), (3, 7), (64, 5)] {
+        for held in [[0; 8], [3, 0, 0, 1, 0, 0, 0, 0], [0, 5, 0, 0, 0, 0, 2, 0]] {
+            let mut counted = held;
+            let first = limits(cap, spread, &counted);
+            let sum = counted.iter().sum::<u64>();
+            let mut charged = 0;
+            for turn in 0..500_usize {
+                let part = turn * 5 % counted.len();
+                if counted[part] < limit_of(cap, spread, &counted, part as u64) {
+                    counted[part] += 1;
+                    charged += 1;
+                }
+                assert_eq!(limits(cap, spread, &counted), first, "{cap} {spread} {held:?}");
+            }
+            assert_eq!(charged, cap.saturating_sub(sum), "{cap} {spread} {held:?}");
         }
     }
 }
