@@ -292,7 +292,7 @@ mod tests {
         let entry = Recorded {
             partition: "acme#2026-11".to_owned(),
             key: "entry#b".to_owned(),
-            hash: "h".to_owned(),
+            hash: "h,".to_owned(),
             entry: Entry::new([
                 ("bug", Field::text("two\nlines")),
                 ("org", Field::text("\"")),
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(header, COLUMNS.join(","));
         let row_wanted = concat!(
             "\"2026-11=1,2026-12=4\",,,1,\"\"\"\",,\"two\nlines\",\"say \"\"x\"\"\",=1+1,7,,,,,,",
-            "\"a/b,a/c\",h"
+            "\"a/b,a/c\",\"h,\""
         );
         assert_eq!(row, row_wanted);
     }
