@@ -48,6 +48,12 @@ struct Woven {
     calls: std::ops::Range<u32>,
 }
 
+/// Whether each invocation of a zombie's race made as many calls as it was to make before the other's turn.
+struct Reached {
+    sleeps: bool,
+    wakes: bool,
+}
+
 /// An order that is still to be walked: its faults, and its first choices.
 type Open = (Plan, Order);
 
@@ -82,10 +88,10 @@ impl<'w, L: Races> Weave<'w, L> {
     pub fn run(mut self, what: &str, faults: bool) -> Result<Report> {
         let world = self.world;
         let node = world.before(what)?;
-        let calls = self.orders(what, &node, faults)?;
+        self.orders(what, &node, faults)?;
         // With few switches it is a part of a search, whose whole has the zombies.
         if self.switches_max == usize::MAX {
-            self.zombies(what, &node, calls)?;
+            self.zombies(what, &node)?;
         }
         self.report.counters = std::mem::take(&mut world.points().lock().counters);
         Ok(self.report)
@@ -128,23 +134,18 @@ impl<'w, L: Races> Weave<'w, L> {
         Ok((std::mem::take(&mut inner.at.violations), trace))
     }
 
-    /// All orders of two invocations, and with `faults` each of them with each fault at each of its calls; how many
-    /// calls the longest without a fault took.
+    /// All orders of two invocations, and with `faults` each of them with each fault at each of its calls.
     ///
     /// An order is walked until an instant that another one met: from there on the same orders follow, whatever led
     /// to it. With a fault it begins as the order without it does, up to the call that meets the fault.
-    fn orders(&mut self, what: &str, node: &L::Node, faults: bool) -> Result<u32> {
+    fn orders(&mut self, what: &str, node: &L::Node, faults: bool) -> Result<()> {
         self.heard.clear();
         self.ended.clear();
         let mut open: Vec<Open> = vec![Open::default()];
-        let mut longest = 0;
         while let Some(order) = open.pop() {
             let (plan, prefix) = &order;
             let more_faults = faults && plan.0.is_empty();
             let woven = self.one(what, node, &order, more_faults)?;
-            if plan.0.is_empty() {
-                longest = longest.max(woven.calls.end - woven.calls.start);
-            }
             self.report.steps += 1;
             self.count(usize::from(woven.known));
             // Beyond the prefix the one that went last went on: the other is still to be walked.
@@ -164,7 +165,7 @@ impl<'w, L: Races> Weave<'w, L> {
             }
             self.judge(id);
         }
-        Ok(longest)
+        Ok(())
     }
 
     fn one(&mut self, what: &str, node: &L::Node, (plan, prefix): &Open, more_faults: bool) -> Result<Woven> {
@@ -211,46 +212,65 @@ impl<'w, L: Races> Weave<'w, L> {
         Ok(woven)
     }
 
-    fn zombies(&mut self, what: &str, node: &L::Node, calls: u32) -> Result<()> {
+    /// Every pair of instants: until one is not reached, since its invocation ended before.
+    fn zombies(&mut self, what: &str, node: &L::Node) -> Result<()> {
         self.ended.clear();
-        for sleeps_after in 0..=calls as usize {
-            for wakes_after in 0..=calls as usize {
-                self.zombie(what, node, sleeps_after, wakes_after)?;
+        for sleeps_after in 0.. {
+            for wakes_after in 0.. {
+                let reached = self.zombie(what, node, sleeps_after, wakes_after)?;
                 self.report.steps += 1;
                 self.count(0);
                 self.finish()?;
                 self.judge(|| format!("zombie/{what}/{sleeps_after}-{wakes_after}"));
+                if !reached.sleeps {
+                    return Ok(());
+                }
+                if !reached.wakes {
+                    break;
+                }
             }
         }
         Ok(())
     }
 
-    /// One sleeps after so many calls, the other runs so many, the first wakes and ends, the other ends.
-    fn zombie(&mut self, what: &str, node: &L::Node, sleeps_after: usize, wakes_after: usize) -> Result<()> {
+    /// One sleeps after so many calls, the other runs so many, the first wakes and ends, the other ends. The calls of
+    /// the other are counted without those that no call of the first can matter to: waking around them is the same.
+    fn zombie(
+        &mut self,
+        what: &str,
+        node: &L::Node,
+        sleeps_after: usize,
+        wakes_after: usize,
+    ) -> Result<Reached> {
         let world = self.world;
         world.back_to(node)?;
         world.points().lock().plan = Plan::default();
-        let (mut first, mut second) = (0, 0);
+        let (mut first, mut second, mut is_asleep) = (0, 0, false);
         let mut turns = |waiting: &[usize]| {
             let can = |at: usize| waiting.contains(&at);
             if first < sleeps_after && can(0) {
                 first += 1;
                 return Some(0);
             }
-            if second == 0 {
+            if !is_asleep {
                 world.points().clock.advance(world.sleep_ms());
+                is_asleep = true;
             }
-            let next = if second < wakes_after && can(1) {
-                1
-            } else {
-                usize::from(!can(0))
-            };
-            second += 1;
-            Some(next)
+            if can(1) && is_quiet(world, 1) {
+                return Some(1);
+            }
+            if second < wakes_after && can(1) {
+                second += 1;
+                return Some(1);
+            }
+            Some(usize::from(!can(0)))
         };
         world.race(what, 2, world.sleep_ms(), &mut turns)?;
         world.points().hit("zombie");
-        Ok(())
+        Ok(Reached {
+            sleeps: first == sleeps_after,
+            wakes: second == wakes_after,
+        })
     }
 
     /// One order more: in place 0, or in place 1 when it joined one that was walked before.
