@@ -115,9 +115,7 @@ pub trait Guarded: private::Policy + Sync {
     fn run(&self, act: &Act, may_have_sent: bool) -> impl Future<Output = Ran<Self::Receipt>> + Send;
 
     /// See [`Effect::external_id`].
-    fn external_id(&self, _receipt: &Self::Receipt) -> Option<String> {
-        None
-    }
+    fn external_id(&self, receipt: &Self::Receipt) -> Option<String>;
 }
 
 /// See [`probed`].

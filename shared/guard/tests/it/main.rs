@@ -6,11 +6,13 @@
 )]
 
 mod claim;
+mod clock;
 mod damaged;
 mod fence;
 mod index;
 mod intake;
 mod joint;
+mod metric;
 mod mix;
 mod nudge;
 mod operate;
@@ -19,6 +21,7 @@ mod provider;
 mod recover;
 mod resend;
 mod size;
+mod standing;
 mod surface;
 mod sweep;
 mod wire;

@@ -116,7 +116,9 @@ impl Effect for Post<'_> {
         if matches!(said, Say::Done | Say::Lost) {
             let there = state.applied.iter().any(|(there, _)| *there == marker);
             if !(state.keyed && there) {
-                state.applied.push((marker.clone(), act.intent().to_owned()));
+                let body = String::from_utf8(act.bytes()).unwrap();
+                assert_eq!(body, act.intent(), "the same words, as bytes");
+                state.applied.push((marker.clone(), body));
             }
         }
         let id = state.applied.len();
@@ -129,6 +131,10 @@ impl Effect for Post<'_> {
             Say::Stale(intent) => Outcome::Stale(intent.to_owned()),
             Say::Never => Outcome::Refused(Why::new("rejected", "no such ticket")),
         }
+    }
+
+    fn external_id(&self, receipt: &Receipt) -> Option<String> {
+        Some(format!("post-{}", receipt.id))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The third move: what an earlier attempt may have sent is looked for before anything is sent again.
 
-use ratchet_guard::effect::{accept_duplicates, accept_loss, keyed, probed};
-use ratchet_guard::{State, Why, Work, WorkKey};
+use ratchet_guard::effect::{Act, Effect, accept_duplicates, accept_loss, keyed, probed};
+use ratchet_guard::{Outcome, State, Why, Work, WorkKey};
 
 use crate::provider::{Provider, Receipt, Say};
 use crate::world::{LEASE_MS, NOW, TIMING, World, busy, key, refused, retry, work};
@@ -385,4 +385,56 @@ async fn effects_of_two_works_are_never_taken_for_each_other() {
         .unwrap();
     assert_eq!(receipt.id, 1);
     assert_eq!(provider.applied().len(), 2);
+}
+
+#[tokio::test]
+async fn providers_id_goes_on_record_under_every_policy() {
+    let provider = Provider::default();
+    let post = || provider.post();
+    let sealed = [
+        World::new()
+            .await
+            .act(&work(), probed(post()))
+            .await
+            .unwrap()
+            .seal()
+            .await,
+        World::new()
+            .await
+            .act(&work(), keyed(post()))
+            .await
+            .unwrap()
+            .seal()
+            .await,
+        World::new()
+            .await
+            .act(&work(), accept_duplicates(post(), WHY))
+            .await
+            .unwrap()
+            .seal()
+            .await,
+        World::new()
+            .await
+            .act(&work(), accept_loss(post(), WHY))
+            .await
+            .unwrap()
+            .seal()
+            .await,
+    ];
+    let ids = sealed.map(|sealed| sealed.unwrap().external_id().map(str::to_owned));
+    assert_eq!(ids, [1, 2, 3, 4].map(|id| Some(format!("post-{id}"))));
+}
+
+#[tokio::test]
+async fn effect_of_a_provider_without_ids_has_none_on_record() {
+    struct Ring;
+    impl Effect for Ring {
+        type Receipt = ();
+        async fn send(&self, _act: &Act) -> Outcome<()> {
+            Outcome::Done(())
+        }
+    }
+    let world = World::new().await;
+    let acted = world.act(&work(), accept_loss(Ring, WHY)).await.unwrap();
+    assert_eq!(acted.seal().await.unwrap().external_id(), None);
 }
