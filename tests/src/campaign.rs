@@ -5,10 +5,10 @@ mod control;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
-use ratchet_domain::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::engine::{Counters, Finding, Menu, Report, Search, Violation, Weave};
+use crate::race::Raced;
 use crate::script::{Pattern, Script};
 use crate::seeds::seed;
 use crate::variant::Variant;
@@ -22,9 +22,9 @@ pub enum Task {
     Faults(Pattern, usize, Option<(u32, u32)>),
     /// All single faults of every kind, without the grid and with a model that strays.
     Kinds(Pattern),
-    /// All orders of two invocations of a stage, with or without one fault, and all zombies; of a part, orders with so
+    /// All orders of two invocations of a function, with or without one fault, and all zombies; of a part, orders with so
     /// many switches at most from one to the other while both could go on.
-    Weave(Stage, bool, Option<usize>),
+    Weave(Raced, bool, Option<usize>),
     /// Seeds from the first up to the second.
     Seeds(u64, u64),
     /// A broken variant, which must be caught.
@@ -70,9 +70,9 @@ impl Task {
                 format!("faults:{}:{faults}:{from}:{to}", pattern.as_str())
             }
             Self::Kinds(pattern) => format!("kinds:{}", pattern.as_str()),
-            Self::Weave(stage, faults, None) => format!("weave:{stage}:{}", u8::from(*faults)),
-            Self::Weave(stage, faults, Some(switches)) => {
-                format!("weave:{stage}:{}:{switches}", u8::from(*faults))
+            Self::Weave(raced, faults, None) => format!("weave:{}:{}", raced.as_str(), u8::from(*faults)),
+            Self::Weave(raced, faults, Some(switches)) => {
+                format!("weave:{}:{}:{switches}", raced.as_str(), u8::from(*faults))
             }
             Self::Seeds(from, to) => format!("seeds:{from}:{to}"),
             Self::Control(variant) => format!("control:{}", variant.as_str()),
@@ -86,7 +86,8 @@ impl Task {
     pub fn parse(text: &str) -> Result<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let pattern = |name: &str| Pattern::from_name(name).with_context(|| format!("no pattern `{name}`"));
-        let stage = |name: &str| Stage::from_name(name).with_context(|| format!("no stage `{name}`"));
+        let raced =
+            |name: &str| Raced::from_name(name).with_context(|| format!("no function `{name}` is raced"));
         Ok(match parts.as_slice() {
             ["faults", name, faults] => Self::Faults(pattern(name)?, faults.parse()?, None),
             ["faults", name, faults, from, to] => Self::Faults(
@@ -95,9 +96,9 @@ impl Task {
                 Some((from.parse()?, to.parse()?)),
             ),
             ["kinds", name] => Self::Kinds(pattern(name)?),
-            ["weave", name, faults] => Self::Weave(stage(name)?, *faults == "1", None),
+            ["weave", name, faults] => Self::Weave(raced(name)?, *faults == "1", None),
             ["weave", name, faults, switches] => {
-                Self::Weave(stage(name)?, *faults == "1", Some(switches.parse()?))
+                Self::Weave(raced(name)?, *faults == "1", Some(switches.parse()?))
             }
             ["seeds", from, to] => Self::Seeds(from.parse()?, to.parse()?),
             ["control", name] => {
@@ -135,10 +136,10 @@ impl Task {
                     false,
                 ))
             }
-            Self::Weave(stage, with_faults, switches) => {
+            Self::Weave(raced, with_faults, switches) => {
                 let world = World::new(Script::of(Pattern::Once), Variant::Sound)?;
                 let weave = Weave::new(&world).switching(switches.unwrap_or(usize::MAX));
-                let report = weave.run(stage.as_str(), *with_faults)?;
+                let report = weave.run(raced.as_str(), *with_faults)?;
                 let interleavings = report.schedules.iter().sum();
                 let Report {
                     findings, counters, ..

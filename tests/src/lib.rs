@@ -26,6 +26,7 @@ mod variant;
 mod world;
 
 pub use campaign::{Tally, Task};
+pub use race::Raced;
 pub use replay::{replay, shrink};
 pub use script::{Pattern, Script};
 pub use seeds::{Seeded, seed};

@@ -9,13 +9,55 @@ use crate::world::{Node, World};
 /// Steps within which the plain life has reached every stage.
 const STEPS_MAX: u32 = 200;
 
+/// What two invocations of can run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raced {
+    /// One webhook's delivery, posted twice.
+    Webhook,
+    /// One message of this stage.
+    Stage(Stage),
+}
+
+impl Raced {
+    /// Every function that outside events or messages start.
+    pub fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Webhook).chain(Stage::ALL.map(Self::Stage))
+    }
+
+    /// By its name: `webhook`, or a stage's.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "webhook" => Some(Self::Webhook),
+            _ => Stage::from_name(name).map(Self::Stage),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Stage(stage) => stage.as_str(),
+        }
+    }
+
+    fn named(what: &str) -> Result<Self> {
+        Self::from_name(what).with_context(|| format!("neither `webhook` nor a stage is called `{what}`"))
+    }
+}
+
 impl Races for World {
     fn before(&self, what: &str) -> Result<Node> {
-        let stage = Stage::from_name(what).with_context(|| format!("no stage is called `{what}`"))?;
+        let raced = Raced::named(what)?;
         self.hub.begin(&Plan::default(), false);
         self.load(&self.start)?;
         for _ in 0..STEPS_MAX {
-            if let Some(at_ms) = self.first_visible_ms(stage) {
+            let begins_ms = match raced {
+                Raced::Webhook => self.first_delivery_ms(),
+                Raced::Stage(stage) => self.first_visible_ms(stage),
+            };
+            if let Some(at_ms) = begins_ms {
                 self.hub.wait_until(at_ms);
                 return self.save();
             }
@@ -23,12 +65,14 @@ impl Races for World {
                 break;
             }
         }
-        bail!("the life has no message for stage `{stage}`")
+        bail!("the life has nothing for `{what}`")
     }
 
     fn race(&self, what: &str, copies: usize, later_ms: u64, turns: Turns<'_>) -> Result<()> {
-        let stage = Stage::from_name(what).with_context(|| format!("no stage is called `{what}`"))?;
-        self.deliver_at_once(stage, copies, later_ms, turns)
+        match Raced::named(what)? {
+            Raced::Webhook => self.deliver_webhook_at_once(0, copies, later_ms, turns),
+            Raced::Stage(stage) => self.deliver_at_once(stage, copies, later_ms, turns),
+        }
     }
 
     fn is_quiet(&self, label: &str) -> bool {
@@ -41,6 +85,12 @@ impl Races for World {
 }
 
 impl World {
+    /// When the vendor posts its first webhook, if it has one to post.
+    fn first_delivery_ms(&self) -> Option<u64> {
+        self.announce();
+        self.hub.lock().at.host.deliveries.first().map(|one| one.due_ms)
+    }
+
     /// When the stage's first message can be received, if it has one.
     fn first_visible_ms(&self, stage: Stage) -> Option<u64> {
         let queue = self.queues.get(&stage)?;

@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
-use ratchet_domain::stage::Stage;
-use ratchet_tests::{Pattern, Tally, Task, Variant, orders, replay, shrink};
+use ratchet_tests::{Pattern, Raced, Tally, Task, Variant, orders, replay, shrink};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -76,12 +75,6 @@ const SEEDS_A_TASK: u64 = 50;
 /// The points at which the parts of the longest searches begin, so that no process is left alone with one in the end.
 const PARTS: [u32; 2] = [0, 40];
 
-/// The stages whose orders are part of a change's own run; those of the others are the night's.
-const WOVEN: [Stage; 3] = [Stage::Extract, Stage::Qualify, Stage::FanOut];
-
-/// Switches between two invocations in the orders with a fault of a change's own run.
-const SWITCHES: usize = 1;
-
 /// How far a search goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
@@ -105,17 +98,7 @@ fn tasks(extent: Extent) -> Vec<Task> {
         let parts = PARTS.into_iter().zip(ends);
         tasks.extend(parts.map(|part| Task::Faults(Pattern::Once, most, Some(part))));
     }
-    for stage in Stage::ALL {
-        match extent {
-            Extent::Quick => tasks.push(Task::Weave(stage, false, None)),
-            Extent::Ci if WOVEN.contains(&stage) => {
-                tasks.push(Task::Weave(stage, true, Some(SWITCHES)));
-                tasks.push(Task::Weave(stage, false, None));
-            }
-            Extent::Ci => {}
-            Extent::Nightly => tasks.push(Task::Weave(stage, true, None)),
-        }
-    }
+    tasks.extend(Raced::all().map(|raced| Task::Weave(raced, extent != Extent::Quick, None)));
     let others = Pattern::ALL.into_iter().filter(|one| *one != Pattern::Once);
     tasks.extend(others.map(|one| Task::Faults(one, others_most, None)));
     let kinds = Pattern::ALL.into_iter();

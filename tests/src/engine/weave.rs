@@ -57,6 +57,26 @@ struct Reached {
 /// An order that is still to be walked: its faults, and its first choices.
 type Open = (Plan, Order);
 
+/// Orders to walk, those with the fewest switches first: an instant is then met with the most switches left at once, and
+/// need not be walked from again.
+#[derive(Default)]
+struct Waiting(BTreeMap<usize, Vec<Open>>);
+
+impl Waiting {
+    fn push(&mut self, open: Open) {
+        self.0.entry(switches(&open.1)).or_default().push(open);
+    }
+
+    fn pop(&mut self) -> Option<Open> {
+        let mut fewest = self.0.first_entry()?;
+        let open = fewest.get_mut().pop();
+        if fewest.get().is_empty() {
+            fewest.remove();
+        }
+        open
+    }
+}
+
 /// Findings that are kept.
 const FINDINGS_MAX: usize = 20;
 
@@ -141,7 +161,8 @@ impl<'w, L: Races> Weave<'w, L> {
     fn orders(&mut self, what: &str, node: &L::Node, faults: bool) -> Result<()> {
         self.heard.clear();
         self.ended.clear();
-        let mut open: Vec<Open> = vec![Open::default()];
+        let mut open = Waiting::default();
+        open.push(Open::default());
         while let Some(order) = open.pop() {
             let (plan, prefix) = &order;
             let more_faults = faults && plan.0.is_empty();
@@ -157,7 +178,9 @@ impl<'w, L: Races> Weave<'w, L> {
                 }
             }
             if more_faults {
-                open.extend(with_a_fault(prefix.len(), &woven));
+                with_a_fault(prefix.len(), &woven)
+                    .into_iter()
+                    .for_each(|one| open.push(one));
             }
             let id = || format!("weave/{what}/{}/{}", plan.print(), printed(&woven.choices));
             if !woven.known {

@@ -31,7 +31,7 @@ struct Batch {
 
 impl World {
     /// Puts what the vendor has to tell among the deliveries.
-    pub(super) fn announce(&self) {
+    pub(crate) fn announce(&self) {
         let events = self.hub.sandbox.edit(|world, _| world.zendesk.take_events());
         let now_ms = self.hub.now_ms();
         let mut inner = self.hub.lock();
@@ -58,16 +58,34 @@ impl World {
     }
 
     pub(super) fn deliver_webhook(&self, at: usize) -> Result<()> {
+        self.deliver_webhook_at_once(at, self.script.at_once(), 0, &mut in_turns())
+    }
+
+    /// Posts one delivery so many times at once; each later one is cut off `later_ms` later.
+    pub(crate) fn deliver_webhook_at_once(
+        &self,
+        at: usize,
+        copies: usize,
+        later_ms: u64,
+        turns: Turns<'_>,
+    ) -> Result<()> {
         let delivery = self.hub.lock().at.host.deliveries.remove(at);
         let now_ms = self.hub.now_ms();
-        let deadline_ms = now_ms + self.timeout_ms("webhook");
+        let mut deadline_ms = now_ms + self.timeout_ms("webhook");
         let mut invocations = Vec::new();
-        for _ in 0..self.script.at_once() {
+        for _ in 0..copies {
             let request = self.request(&delivery, now_ms)?;
             invocations.push(self.post(request, deadline_ms)?);
+            deadline_ms += later_ms;
         }
-        let told = self.drive(invocations, &mut in_turns())?;
+        let told = self.drive(invocations, turns)?;
         self.line_up();
+        self.take_answers(&delivery, told);
+        Ok(())
+    }
+
+    /// What the vendor makes of the answers to one delivery.
+    fn take_answers(&self, delivery: &Delivery, told: Vec<Option<Told>>) {
         let answers: Vec<(i64, Value)> = told
             .into_iter()
             .map(|told| match told {
@@ -92,7 +110,7 @@ impl World {
             ));
         }
         if accepted {
-            self.check_enqueued(&delivery);
+            self.check_enqueued(delivery);
         }
         let mut inner = self.hub.lock();
         if answers.iter().all(taken) {
@@ -104,10 +122,9 @@ impl World {
             inner.at.host.deliveries.push(Delivery {
                 due_ms,
                 tries: delivery.tries + 1,
-                ..delivery
+                event: delivery.event,
             });
         }
-        Ok(())
     }
 
     fn check_enqueued(&self, delivery: &Delivery) {
