@@ -52,6 +52,9 @@ pub(crate) struct Host {
     pub(crate) acted: bool,
     /// How many sweeps have run since anything else happened.
     pub(crate) sweeps: u32,
+    /// An invocation slept past its lease with a call on its lips: what its provider has neither a key nor a version for
+    /// may come a second time then, and is healed.
+    pub(crate) slept: bool,
     /// How often the ledger was compared with the providers.
     pub(crate) compared: u32,
     /// What stood when the first life was over: how many effects, and every settled row's state, body and id outside.

@@ -117,8 +117,8 @@ pub(crate) fn usage(rows: &[Value]) -> Vec<Violation> {
     found
 }
 
-/// The rules of what landed, over all of it.
-pub(crate) fn effects(world: &World, all: &[Effect]) -> Vec<Violation> {
+/// The rules of what landed, over all of it; `slept` as [`crate::host::Host::slept`] has it.
+pub(crate) fn effects(world: &World, all: &[Effect], slept: bool) -> Vec<Violation> {
     let mut pulls: BTreeMap<String, u32> = BTreeMap::new();
     let mut comments: BTreeMap<String, u32> = BTreeMap::new();
     let mut messages: BTreeMap<String, u32> = BTreeMap::new();
@@ -158,15 +158,24 @@ pub(crate) fn effects(world: &World, all: &[Effect]) -> Vec<Violation> {
     }
     let mut found = more_than_one(ONE_PULL, &pulls);
     found.extend(more_than_one(ONE_COMMENT, &comments));
-    found.extend(more_than_one(ONE_MESSAGE, &messages));
-    found.extend(more_than_one(ONE_ISSUE, &issues));
+    let most = 1 + u32::from(slept);
+    found.extend(more_than(most, ONE_MESSAGE, &messages));
+    found.extend(more_than(most, ONE_ISSUE, &issues));
     found
 }
 
 fn more_than_one<K: std::fmt::Display>(invariant: &'static str, counts: &BTreeMap<K, u32>) -> Vec<Violation> {
+    more_than(1, invariant, counts)
+}
+
+fn more_than<K: std::fmt::Display>(
+    most: u32,
+    invariant: &'static str,
+    counts: &BTreeMap<K, u32>,
+) -> Vec<Violation> {
     counts
         .iter()
-        .filter(|(_, count)| **count > 1)
+        .filter(|(_, count)| **count > most)
         .map(|(what, count)| Violation {
             invariant,
             detail: format!("{count} of {what}"),

@@ -82,12 +82,13 @@ impl Life for World {
     }
 
     fn check(&self) {
-        let (shadow, acked, calls) = {
+        let (shadow, acked, calls, slept) = {
             let inner = self.hub.lock();
             (
                 inner.at.host.shadow.clone(),
                 inner.at.host.acked.clone(),
                 inner.at.point,
+                inner.at.host.slept,
             )
         };
         let events = self.hub.scan("EventsTable");
@@ -99,13 +100,18 @@ impl Life for World {
             shadow: &shadow,
             events: &events,
             effects: &all,
+            slept,
             left: &left,
             acked: &acked,
             repos: REPOS.len(),
             poison: &poison,
         });
         found.extend(invariants::usage(&self.hub.scan("UsageTable")));
-        found.extend(self.hub.sandbox.read(|world| invariants::effects(world, &all)));
+        found.extend(
+            self.hub
+                .sandbox
+                .read(|world| invariants::effects(world, &all, slept)),
+        );
         if calls > CALLS_MAX * self.script.tickets {
             found.push(Violation {
                 invariant: CALLS_BOUNDED,

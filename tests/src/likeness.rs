@@ -234,6 +234,7 @@ fn host(world: &World) -> Value {
         host.acted,
         host.stage,
         host.sweeps,
+        host.slept,
         host.compared,
         host.then.as_ref().map(|(effects, _)| effects),
         host.raced,

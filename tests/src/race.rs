@@ -69,6 +69,7 @@ impl Races for World {
     }
 
     fn race(&self, what: &str, copies: usize, later_ms: u64, turns: Turns<'_>) -> Result<()> {
+        self.hub.lock().at.host.slept |= later_ms > 0;
         match Raced::named(what)? {
             Raced::Webhook => self.deliver_webhook_at_once(0, copies, later_ms, turns),
             Raced::Stage(stage) => self.deliver_at_once(stage, copies, later_ms, turns),

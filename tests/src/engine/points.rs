@@ -241,16 +241,21 @@ impl<S: Clone + Default, L: Clone> Points<S, L> {
         taken
     }
 
-    /// Something was answered to an invocation: what it knows is part of where it stands.
+    /// Something was answered to an invocation: what it knows is part of where it stands. The fields of a table's row
+    /// come in any order, and mean the same in each.
     pub fn heard(&self, run: usize, answer: &[u8]) {
         use std::hash::Hasher as _;
         let mut inner = self.lock();
         if let Some(run) = inner.runs.get_mut(run)
             && run.gated
         {
+            let sorted = serde_json::from_slice::<serde_json::Value>(answer).map(|mut value| {
+                value.sort_all_objects();
+                value.to_string()
+            });
             let mut hasher = std::hash::DefaultHasher::new();
             hasher.write_u64(run.heard);
-            hasher.write(answer);
+            hasher.write(sorted.as_deref().map_or(answer, str::as_bytes));
             run.heard = hasher.finish();
         }
     }

@@ -99,9 +99,10 @@ impl Hub {
         let exchange = self.variant.provider(self, request);
         // What was planned is used up; its counts are no part of the world.
         self.sandbox.edit(|world, _| world.faults = Faults::default());
+        let slept = self.lock().at.host.slept;
         let found = self.sandbox.read(|world| {
             let all = world.effects();
-            (all.len() > before).then(|| effects(world, all))
+            (all.len() > before).then(|| effects(world, all, slept))
         });
         self.violated(found.unwrap_or_default());
         if is_list(request) {
