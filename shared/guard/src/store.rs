@@ -1,7 +1,5 @@
 //! DynamoDB's answers, told apart once: a lost condition is an answer, everything else is an error.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -178,8 +176,32 @@ pub(crate) fn names<const N: usize>(
     )
 }
 
-/// An item's attributes in a fixed order, for reports and hashes.
-#[must_use]
-pub fn ordered(item: &Item) -> BTreeMap<&str, &AttributeValue> {
-    item.iter().map(|(name, value)| (name.as_str(), value)).collect()
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+
+    use super::*;
+
+    fn canceled<const N: usize>(codes: [&str; N]) -> Result<Transaction, StoreError> {
+        let reasons = codes.map(|code| CancellationReason::builder().code(code).build());
+        let canceled =
+            TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons.to_vec()));
+        let error = TransactWriteItemsError::TransactionCanceledException(canceled.build());
+        transaction_answer::<(), ()>(Err(SdkError::service_error(error, ())))
+    }
+
+    #[test]
+    fn canceled_transaction_is_told_by_its_reasons() {
+        let lost = canceled(["None", CONDITION_FAILED, "TransactionConflict"]);
+        assert!(matches!(lost, Ok(Transaction::Lost(reasons)) if reasons.len() == 3));
+        let conflict = canceled(["None", "TransactionConflict"]);
+        assert!(matches!(conflict, Ok(Transaction::Conflict)));
+        for code in [
+            "ThrottlingError",
+            "ValidationError",
+            "ItemCollectionSizeLimitExceeded",
+        ] {
+            assert!(canceled(["None", code]).is_err(), "{code}");
+        }
+    }
 }

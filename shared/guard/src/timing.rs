@@ -146,10 +146,26 @@ mod tests {
     }
 
     #[test]
+    fn backoff_of_many_keys_spreads_over_the_upper_half_of_its_step() {
+        let delays = (0..100).map(|number| TIMING.backoff_ms(&WorkKey::new("s", number.to_string()), 10));
+        let (mut least, mut most) = (u64::MAX, 0);
+        for delay in delays {
+            (least, most) = (least.min(delay), most.max(delay));
+        }
+        assert!((450_000..500_000).contains(&least), "least {least}");
+        assert!((850_000..900_000).contains(&most), "most {most}");
+    }
+
+    #[test]
     fn windows_and_orders_that_do_not_hold_are_refused() {
         assert!(check_window(10, 11).is_err());
         assert!(check_window(11, 11).is_ok());
         assert!(TIMING.check().is_ok());
+        let steady = Timing {
+            backoff_ms_base: TIMING.backoff_ms_max,
+            ..TIMING
+        };
+        assert!(steady.check().is_ok());
         let wrong = [
             Timing {
                 attempts_max: 0,

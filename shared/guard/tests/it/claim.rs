@@ -1,6 +1,6 @@
 //! The second move: one attempt at a time, and a result on record is never worked on again.
 
-use ratchet_guard::{OnRecord, StageError, State, Work, WorkKey};
+use ratchet_guard::{OnRecord, Park, StageError, State, Subject, Work, WorkKey};
 
 use crate::provider::{Provider, Say};
 use crate::world::{
@@ -269,4 +269,38 @@ async fn the_life_of_a_subject_is_read_whole_and_no_other() {
         life.iter()
             .all(|record| record.result::<String>().unwrap() == body)
     );
+}
+
+#[tokio::test]
+async fn every_attempt_that_ended_without_a_word_is_unaccounted_for() {
+    let world = World::new().await;
+    for earlier in 0..3 {
+        let claim = world.claim(&work()).await;
+        assert_eq!(claim.unaccounted(), earlier);
+        assert!(!claim.resumed(), "nobody let it go");
+        assert_eq!(claim.now_ms(), world.clock_ms());
+        world.pass_lease();
+    }
+}
+
+#[tokio::test]
+async fn claim_of_work_that_somebody_let_go_says_so() {
+    let world = World::new().await;
+    let parked = world
+        .claim(&work())
+        .await
+        .park(Park::for_a_person("held", ""))
+        .await;
+    parked.unwrap();
+    let record = world.record(&key()).await;
+    assert!(world.ledger().resume(&record).await.unwrap());
+    let claim = world.claim(&work()).await;
+    assert!(claim.resumed());
+    assert_eq!(claim.unaccounted(), 0, "what parked it sent nothing");
+}
+
+#[test]
+fn work_and_its_subject_say_what_they_are_made_of() {
+    assert_eq!(work().content(), "content-1");
+    assert_eq!(Subject::new("ticket", "7").to_string(), "ticket#7");
 }

@@ -105,6 +105,16 @@ async fn restatement_that_fits_into_no_row_is_parked() {
 }
 
 #[tokio::test]
+async fn restatement_may_be_as_large_as_a_work() {
+    let world = World::new().await;
+    let largest: &'static str = "x".repeat(264 * KB).leak();
+    let provider = Provider::saying([Say::Stale(largest)]);
+    let acted = world.act(&work(), probed(provider.post())).await;
+    acted.unwrap().seal().await.unwrap();
+    assert_eq!(provider.applied(), [largest]);
+}
+
+#[tokio::test]
 async fn restatement_takes_its_room_from_the_result() {
     let world = World::new().await;
     let large: &'static str = "x".repeat(260 * KB).leak();
