@@ -1,5 +1,7 @@
 //! DynamoDB's answers, told apart once: a lost condition is an answer, everything else is an error.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -176,6 +178,12 @@ pub(crate) fn names<const N: usize>(
     )
 }
 
+/// An item's attributes in a fixed order, for reports and hashes.
+#[must_use]
+pub fn ordered(item: &Item) -> BTreeMap<&str, &AttributeValue> {
+    item.iter().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::error::TransactionCanceledException;
@@ -203,5 +211,12 @@ mod tests {
         ] {
             assert!(canceled(["None", code]).is_err(), "{code}");
         }
+    }
+
+    #[test]
+    fn attributes_of_an_item_come_in_the_order_of_their_names() {
+        let item = Item::from(["c", "a", "b"].map(|name| (name.to_owned(), text(name))));
+        let told: Vec<_> = ordered(&item).into_iter().collect();
+        assert_eq!(told, [("a", &text("a")), ("b", &text("b")), ("c", &text("c"))]);
     }
 }
