@@ -125,9 +125,10 @@ fn log_and_ledger(end: &End<'_>, found: &mut Vec<Violation>) {
         let here = landed
             .iter()
             .any(|one| one.marker.as_deref() == Some(effect.as_str()) || is_same(one, id));
-        let may_be_second = end.slept && ["slack#", "tracker#"].iter().any(|kind| step.starts_with(kind));
-        let is_second =
-            row.state == "receipt" && !may_be_second && !is_of_its_record(end, subject, step, row);
+        let is_keyless = ["slack#", "tracker#"].iter().any(|kind| step.starts_with(kind));
+        // Nobody else's result comes late: an attempt that does not know its own has kept it as another's.
+        let may_come_late = end.slept && (is_keyless || is_of_its_record(end, subject, step, row));
+        let is_second = row.state == "receipt" && !may_come_late;
         if is_second || !here {
             say(
                 found,
