@@ -63,6 +63,11 @@ async fn sweep_sends_an_event_once_a_while_and_none_that_is_consumed_or_handed_o
         world.events().nudge(event, next_ms).await.unwrap()
     };
     assert!(nudged(&found[0]).await, "nobody has sent it");
+    let noted = waiting(&world, world.clock_ms()).await;
+    assert!(
+        noted[0].resend_at > Some(world.clock_ms()),
+        "it says until when none need send it"
+    );
     world.clock.advance(999);
     assert!(!nudged(&found[0]).await, "a sweep has just sent it");
     world.clock.advance(1);
@@ -73,6 +78,7 @@ async fn sweep_sends_an_event_once_a_while_and_none_that_is_consumed_or_handed_o
     assert!(!nudged(&found[0]).await, "its source has handed it over anew");
     world.clock.advance(HAND_OVER_MS);
     let anew = waiting(&world, world.clock_ms()).await;
+    assert_eq!(anew[0].resend_at, None, "the note was for another hand-over");
     world.events().consume(&event().key).await.unwrap();
     assert!(!nudged(&anew[0]).await, "somebody has consumed it");
 }
