@@ -44,7 +44,7 @@ fn every_single_fault_in_a_ticket_s_life_breaks_no_promise() {
 #[test]
 fn two_qualifying_invocations_in_every_order_bill_once() {
     let tally = check_sound("weave:qualify:0").unwrap();
-    assert!(tally.interleavings > 100, "{}", tally.interleavings);
+    assert!(tally.interleavings >= 90, "{}", tally.interleavings);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod claim;
 mod clock;
 mod damaged;
+mod external;
 mod fence;
 mod index;
 mod intake;

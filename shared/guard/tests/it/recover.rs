@@ -1,7 +1,7 @@
 //! The third move: what an earlier attempt may have sent is looked for before anything is sent again.
 
-use ratchet_guard::effect::{Act, Effect, Guarded, accept_duplicates, accept_loss, call, keyed, probed};
-use ratchet_guard::{Finding, Outcome, Sealed, State, Why, Work, WorkKey};
+use ratchet_guard::effect::{accept_duplicates, accept_loss, keyed, probed};
+use ratchet_guard::{State, Why, Work, WorkKey};
 
 use crate::provider::{Provider, Receipt, Say};
 use crate::world::{LEASE_MS, NOW, TIMING, World, busy, key, refused, retry, work};
@@ -385,56 +385,4 @@ async fn effects_of_two_works_are_never_taken_for_each_other() {
         .unwrap();
     assert_eq!(receipt.id, 1);
     assert_eq!(provider.applied().len(), 2);
-}
-
-#[tokio::test]
-async fn providers_id_goes_on_record_under_every_policy() {
-    let provider = Provider::default();
-    let sealed = [
-        sealed(probed(provider.post())).await,
-        sealed(keyed(provider.post())).await,
-        sealed(accept_duplicates(provider.post(), WHY)).await,
-        sealed(accept_loss(provider.post(), WHY)).await,
-    ];
-    let ids = sealed.map(|sealed| sealed.external_id().map(str::to_owned));
-    assert_eq!(ids, [1, 2, 3, 4].map(|id| Some(format!("post-{id}"))));
-}
-
-#[tokio::test]
-async fn effect_of_a_provider_without_ids_has_none_on_record() {
-    struct Ring;
-    impl Effect for Ring {
-        type Receipt = ();
-        async fn send(&self, _act: &Act) -> Outcome<()> {
-            Outcome::Done(())
-        }
-    }
-    let world = World::new().await;
-    let acted = world.act(&work(), accept_loss(Ring, WHY)).await.unwrap();
-    assert_eq!(acted.seal().await.unwrap().external_id(), None);
-}
-
-#[tokio::test]
-async fn providers_id_of_a_call_goes_on_record_under_every_policy() {
-    async fn send(_act: Act) -> Outcome<u32> {
-        Outcome::Done(7)
-    }
-    async fn probe(_act: Act) -> Finding<u32> {
-        Finding::Absent
-    }
-    let posting = || call(send).known_as(|id| format!("post-{id}"));
-    let sealed = [
-        sealed(probed(posting().asking(probe))).await,
-        sealed(keyed(posting().key_is_permanent())).await,
-        sealed(accept_duplicates(posting(), WHY)).await,
-        sealed(accept_loss(call(send), WHY)).await,
-    ];
-    let ids = sealed.map(|sealed| sealed.external_id().map(str::to_owned));
-    let known = Some("post-7".to_owned());
-    assert_eq!(ids, [known.clone(), known.clone(), known, None]);
-}
-
-async fn sealed<G: Guarded>(effect: G) -> Sealed {
-    let acted = World::new().await.act(&work(), effect).await;
-    acted.unwrap().seal().await.unwrap()
 }
