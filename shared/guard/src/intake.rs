@@ -209,17 +209,4 @@ impl Intake {
             Write::Applied(_) | Write::Lost(_) => Ok(()),
         }
     }
-
-    /// See [`Events::waiting`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn waiting(
-        &self,
-        shard: u64,
-        due_until: Millis,
-        start: Option<Item>,
-    ) -> Result<WaitingPage, StoreError> {
-        self.events.waiting(shard, due_until, start).await
-    }
 }

@@ -5,6 +5,7 @@ pub mod effect;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod error;
+mod index;
 pub mod intake;
 pub mod ledger;
 pub mod metric;

@@ -19,8 +19,7 @@ use thiserror::Error;
 /// How often keys that the store did not get to are asked for again, before it counts as not answering.
 const UNPROCESSED_ROUNDS_MAX: usize = 5;
 
-/// Entries of one read. Reason: their flags are one read too, which takes a hundred keys; and what is in memory at once is
-/// small enough to stay in the processor's cache.
+/// Entries of one read. Reason: their flags are one read too, which takes a hundred keys.
 const ENTRIES_A_PAGE: i32 = 100;
 
 /// The usage table could not be read.

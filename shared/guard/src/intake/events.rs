@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
 use crate::clock::{AttemptIds, Clock, Millis};
-use crate::record::{UNFINISHED_INDEX, Unfinished, UnreadableRow};
+use crate::index;
+use crate::record::{Unfinished, UnreadableRow};
 use crate::store::{
     Item, StoreError, Write, get_number, get_text, names, number, text, update_answer, values,
 };
@@ -89,7 +90,7 @@ impl Events {
         }
     }
 
-    /// Events of one shard whose hand-over lease ended before `due_until` and that nobody has consumed.
+    /// A page of the events of one shard whose hand-over lease ended before `due_until` and that nobody has consumed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -99,26 +100,13 @@ impl Events {
         due_until: Millis,
         start: Option<Item>,
     ) -> Result<WaitingPage, StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name(UNFINISHED_INDEX)
-            .key_condition_expression("unfinished = :partition AND due_at <= :due")
-            .set_expression_attribute_values(Some(values([
-                (":partition", text(Unfinished::Event.partition(shard))),
-                (":due", number(due_until)),
-            ])))
-            .set_exclusive_start_key(start)
-            .limit(100)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("Query", &error))?;
+        let partition = Unfinished::Event.partition(shard);
+        let (rows, next) = index::due(&self.client, &self.table, partition, due_until, start).await?;
         let mut page = WaitingPage {
-            next: output.last_evaluated_key.clone(),
+            next,
             ..WaitingPage::default()
         };
-        for item in output.items() {
+        for item in &rows {
             match waiting(item) {
                 Some(event) => page.events.push(event),
                 None => page.unreadable.push(UnreadableRow {

@@ -3,12 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::size::bounded;
-use super::{Ledger, Sealed};
+use super::{Ledger, Sealed, Shared};
 use crate::clock::Millis;
 use crate::error::StageError;
-use crate::record::{
-    Record, State, UNFINISHED_INDEX, UNFINISHED_SHARDS, Unfinished, UnreadableRow, unfinished_partition,
-};
+use crate::index;
+use crate::record::{Record, State, UNFINISHED_SHARDS, Unfinished, UnreadableRow, unfinished_partition};
 use crate::store::{self, Item, StoreError, Write, names, number, put_answer, text, values};
 use crate::work::{WorkKey, hash};
 
@@ -124,23 +123,9 @@ impl Ledger {
         due_until: Millis,
         start: Option<Item>,
     ) -> Result<Page, StageError> {
-        let output = self
-            .shared
-            .client
-            .query()
-            .table_name(&*self.shared.table)
-            .index_name(UNFINISHED_INDEX)
-            .key_condition_expression("unfinished = :partition AND due_at <= :due")
-            .set_expression_attribute_values(Some(values([
-                (":partition", text(kind.partition(shard))),
-                (":due", number(due_until)),
-            ])))
-            .set_exclusive_start_key(start)
-            .limit(100)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("Query", &error))?;
-        Ok(Page::of(output.items(), output.last_evaluated_key.clone()))
+        let Shared { client, table, .. } = &*self.shared;
+        let (rows, next) = index::due(client, table, kind.partition(shard), due_until, start).await?;
+        Ok(Page::of(&rows, next))
     }
 
     /// All shards of the index.

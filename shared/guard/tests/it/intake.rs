@@ -292,7 +292,7 @@ async fn waiting(world: &World, due_until: u64) -> Vec<Waiting> {
     for shard in Ledger::shards() {
         let mut start = None;
         loop {
-            let page = world.intake().waiting(shard, due_until, start).await.unwrap();
+            let page = world.events().waiting(shard, due_until, start).await.unwrap();
             assert_eq!(page.unreadable, []);
             all.extend(page.events);
             start = page.next;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 use std::sync::Once;
 
-use ratchet_guard::effect::{accept_duplicates, probed};
+use ratchet_guard::effect::probed;
 use ratchet_guard::metric;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -122,13 +122,8 @@ async fn parked_work_counts_by_its_reason() {
 #[tokio::test]
 async fn late_result_counts_as_a_receipt() {
     let world = World::new().await;
-    let provider = Provider::default();
-    let late = world
-        .act(&work(), accept_duplicates(provider.post(), "counted"))
-        .await;
-    world.pass_lease();
-    let _second = world.claim(&work()).await;
+    let late = world.overtaken(&Provider::default()).await;
     told();
-    late.unwrap().seal().await.unwrap_err();
+    late.seal().await.unwrap_err();
     assert_eq!(told(), once(metric::LATE_RECEIPTS, ""));
 }

@@ -1,6 +1,6 @@
 //! What a row's record says may happen to it next, at every instant that matters.
 
-use ratchet_guard::effect::{accept_duplicates, probed};
+use ratchet_guard::effect::probed;
 use ratchet_guard::{Park, Standing, WorkKey};
 
 use crate::provider::{Provider, Say};
@@ -84,13 +84,8 @@ async fn parked_row_waits_for_its_time_or_for_a_person_until_it_is_closed() {
 #[tokio::test]
 async fn late_receipt_is_one_until_a_person_has_closed_it() {
     let world = World::new().await;
-    let provider = Provider::default();
-    let late = world
-        .act(&work(), accept_duplicates(provider.post(), "counted"))
-        .await;
-    world.pass_lease();
-    drop(world.claim(&work()).await);
-    late.unwrap().seal().await.unwrap_err();
+    let late = world.overtaken(&Provider::default()).await;
+    late.seal().await.unwrap_err();
     let receipt = WorkKey::new(key().subject(), format!("{}#receipt#1", key().step()));
     let record = world.record(&receipt).await;
     assert_eq!(record.standing(NOW), Standing::LateReceipt);

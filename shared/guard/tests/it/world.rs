@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeyType};
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock};
-use ratchet_guard::effect::Guarded;
+use ratchet_guard::effect::{Guarded, accept_duplicates};
 use ratchet_guard::embedded::EmbeddedDynamo;
 use ratchet_guard::intake::{Events, Intake};
 use ratchet_guard::store::Item;
@@ -14,6 +14,7 @@ use ratchet_guard::{
     Acted, Claim, Decision, Ledger, Parked, Record, Sealed, StageError, Work, WorkKey, schema,
 };
 
+use crate::provider::{Provider, Receipt};
 use crate::wire::{Plug, Wire};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -103,6 +104,16 @@ impl World {
         effect: G,
     ) -> Result<Acted<G::Receipt>, StageError> {
         self.claim(work).await.act(effect).await
+    }
+
+    /// An effect whose attempt slept past its lease, and was claimed again meanwhile: its result comes late.
+    pub(crate) async fn overtaken(&self, provider: &Provider) -> Acted<Receipt> {
+        let work = work();
+        let effect = accept_duplicates(provider.post(), "the test counts them");
+        let late = self.act(&work, effect).await.unwrap();
+        self.pass_lease();
+        drop(self.claim(&work).await);
+        late
     }
 
     pub(crate) async fn record(&self, key: &WorkKey) -> Record {
