@@ -150,3 +150,17 @@ async fn scan_reads_one_prefix_subject_by_subject() {
     assert_eq!(keys, ["org#a#1/one", "org#a#1/two", "org#a#2/one", "org#a#2/two"]);
     assert!(page.next.is_none());
 }
+
+#[tokio::test]
+async fn scan_comes_in_pages_of_a_thousand_rows() {
+    let world = World::new().await;
+    for number in 0..=1_000 {
+        let work = Work::new(WorkKey::new("org#a#1", format!("step-{number}")), "c");
+        world.ledger().record(&work, &()).await.unwrap();
+    }
+    let ledger = world.ledger();
+    let first = ledger.scan("org#a#", None).await.unwrap();
+    assert_eq!(first.records.len(), 1_000);
+    let last = ledger.scan("org#a#", first.next).await.unwrap();
+    assert_eq!((last.records.len(), last.next), (1, None));
+}
