@@ -8,7 +8,7 @@ use ctl::cli;
 use ctl::failure::Exit;
 use ctl::world::Named;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let answer = match cli::parse(&args) {

@@ -33,7 +33,15 @@ const VERBS: [&[&str]; 6] = [
     &["seal"],
     &["seal"],
     &["usage", "verify", "--org", ORG, "--period", PERIOD],
-    &["usage", "verify", "--org", ORG, "--period", PERIOD, "--ledger"],
+    &[
+        "usage",
+        "verify",
+        "--org",
+        ORG,
+        "--period",
+        PERIOD,
+        "--entries-only",
+    ],
     &["usage", "explain", "--org", ORG, "zendesk:77"],
     &[
         "usage", "export", "--org", ORG, "--from", PERIOD, "--limit", "10000",
@@ -61,7 +69,7 @@ impl Transport for Nobody {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, store, verb @ ..] = arguments.as_slice()

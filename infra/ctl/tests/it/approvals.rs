@@ -93,9 +93,7 @@ async fn approved_bug_is_never_charged_later_and_gives_nothing_back() -> Result<
     assert!(Stage::ALL.iter().all(|stage| world.queued(*stage).is_empty()));
     let verified = run(
         &world,
-        &[
-            "usage", "verify", "--org", "acme", "--period", "2026-11", "--ledger",
-        ],
+        &["usage", "verify", "--org", "acme", "--period", "2026-11"],
     )
     .await?;
     assert_eq!(verified.exit, Exit::Done, "{verified:?}");

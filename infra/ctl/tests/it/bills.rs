@@ -57,15 +57,15 @@ pub(crate) async fn verify(bench: &Bench) -> Result<String> {
 
 /// What `usage verify` says that compares so many entries at once.
 pub(crate) async fn verify_in(bench: &Bench, at_once: &str) -> Result<String> {
-    let verify = [
-        "usage",
-        "verify",
-        "--org",
-        "acme",
-        "--ledger",
-        "--at-once",
-        at_once,
-    ];
+    verify_with(bench, &["--at-once", at_once]).await
+}
+
+/// What `usage verify` says with these options.
+pub(crate) async fn verify_with(bench: &Bench, options: &[&str]) -> Result<String> {
+    let verify: Vec<&str> = ["usage", "verify", "--org", "acme"]
+        .into_iter()
+        .chain(options.iter().copied())
+        .collect();
     let answer = bench.run(&verify).await?;
     Ok(match answer.exit {
         Exit::Done => answer.stdout,
@@ -115,9 +115,7 @@ async fn a_sealed_period_verifies_open_and_signed_off() -> Result<()> {
     assert_eq!((&shown["sealed"], &shown["unsealed"]), (&json!(3), &json!(1)));
     let last = seal(&bench, true).await?;
     assert_eq!((last.added, last.size, last.is_final), (1, 4, true));
-    let shown = bench
-        .json(&["usage", "verify", "--org", "acme", "--ledger"])
-        .await?;
+    let shown = bench.json(&["usage", "verify", "--org", "acme"]).await?;
     assert_eq!(shown["verified"], true);
     assert_eq!((&shown["sealed"], &shown["batches"]), (&json!(4), &json!(2)));
     assert_eq!(shown["signed_off"], true);
@@ -162,6 +160,19 @@ async fn a_flag_without_its_entry_is_found_by_searching_the_ledger() -> Result<(
     let said = verify(&bench).await?;
     assert!(
         said.contains("flag on the ledger has no entry") && said.contains("7000"),
+        "{said}"
+    );
+    let passed = verify_with(&bench, &["--entries-only"]).await?;
+    assert!(
+        passed.contains("not searched for flags without an entry"),
+        "{passed}"
+    );
+
+    let unread = Life::of(&bench, "6000")?;
+    unread.seal(step::BILL, "", json!("not a flag")).await?;
+    let said = verify_with(&bench, &[]).await?;
+    assert!(
+        said.contains("flag on the ledger does not read") && said.contains("6000"),
         "{said}"
     );
     Ok(())

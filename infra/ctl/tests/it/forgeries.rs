@@ -7,7 +7,7 @@ use ratchet_guard::store::Item;
 use serde_json::json;
 
 use crate::bench::Bench;
-use crate::bills::{billed, month, org, seal, usage, verify};
+use crate::bills::{billed, month, org, seal, usage, verify, verify_with};
 use crate::life::Life;
 
 fn row_key(partition: &str, sort: &str) -> Item {
@@ -209,6 +209,57 @@ async fn a_seal_that_was_rewritten_is_named() -> Result<()> {
     let said = verify(&bench).await?;
     assert!(
         said.contains("entry is sealed twice") && said.contains(&leaf.key),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn entries_in_a_partition_without_a_total_are_named() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    let dynamo = &bench.world.deployment.dynamo;
+    let key = bill::charge_key(&Life::of(&bench, "5158")?.at.ticket.bug());
+    let put = dynamo.put_item().table_name("usage");
+    let row = row_key("acme#2026-02+9", &key);
+    put.set_item(Some(row)).send().await?;
+    let said = verify(&bench).await?;
+    assert!(
+        said.contains("partition has entries and no total partition=`acme#2026-02+9`"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn seals_that_were_cut_off_are_found_by_a_root_that_was_kept() -> Result<()> {
+    let bench = Bench::new().await?;
+    billed(&bench).await?;
+    let mut roots = Vec::new();
+    for number in ["1", "2"] {
+        Life::of(&bench, number)?.billed().await?;
+        seal(&bench, false).await?;
+        let last = usage(&bench).last_batch(&org()?, &month("2026-02")?).await?;
+        roots.push(last.context("a seal")?.root.to_string());
+    }
+    for root in &roots {
+        assert!(verify_with(&bench, &["--root", root]).await?.contains("verified"));
+    }
+    let delete = bench.world.deployment.dynamo.delete_item().table_name("usage");
+    let row = row_key("seals#acme#2026-02", "batch#000001");
+    delete.set_key(Some(row)).send().await?;
+    assert!(
+        verify(&bench).await?.contains("verified"),
+        "nothing within the table tells"
+    );
+    assert!(
+        verify_with(&bench, &["--root", &roots[0]])
+            .await?
+            .contains("verified")
+    );
+    let said = verify_with(&bench, &["--root", &roots[1]]).await?;
+    assert!(
+        said.contains("cut off or written anew") && said.contains(&roots[1]),
         "{said}"
     );
     Ok(())

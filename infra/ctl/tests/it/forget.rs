@@ -90,9 +90,7 @@ async fn what_a_customer_wrote_is_gone_and_the_bill_and_the_dedup_stand() -> Res
 
 /// What a period's bills are verified to.
 async fn verified(world: &Stand) -> Result<(Exit, String)> {
-    let verify = [
-        "usage", "verify", "--org", "acme", "--period", "2026-11", "--ledger",
-    ];
+    let verify = ["usage", "verify", "--org", "acme", "--period", "2026-11"];
     let told = run(world, &verify).await?;
     Ok((told.exit, format!("{}{}", told.stdout, told.stderr)))
 }

@@ -41,26 +41,26 @@ impl From<UsageError> for Failure {
     }
 }
 
-/// One org's books.
-#[derive(Debug)]
-pub(super) struct Books<'a> {
-    pub(super) world: &'a World,
-    pub(super) org: &'a OrgId,
+/// One org's books. Clones are handles to the same ones.
+#[derive(Debug, Clone)]
+pub(super) struct Books {
+    pub(super) world: World,
+    pub(super) org: OrgId,
     pub(super) usage: Usage,
     /// The org's settings, where it has some.
     pub(super) settings: Option<Settings>,
 }
 
-impl<'a> Books<'a> {
-    pub(super) async fn open(world: &'a World, org: &'a OrgId) -> Result<Self, Failure> {
+impl Books {
+    pub(super) async fn open(world: &World, org: &OrgId) -> Result<Self, Failure> {
         let usage = Usage::new(world.deployment.dynamo.clone(), world.table("USAGE_TABLE")?);
         let settings = match world.table("SETTINGS_TABLE") {
             Ok(_) => settings(world, org).await?,
             Err(_) => None,
         };
         Ok(Self {
-            world,
-            org,
+            world: world.clone(),
+            org: org.clone(),
             usage,
             settings,
         })
@@ -131,9 +131,10 @@ pub(super) async fn rows(
     keys: &[Item],
     attributes: &[&str],
 ) -> Result<Vec<Item>, Failure> {
-    let calls = keys
+    let calls: Vec<_> = keys
         .chunks(KEYS_MAX)
-        .map(|keys| call(world, table, keys, attributes));
+        .map(|keys| call(world, table, keys, attributes))
+        .collect();
     let answers: Vec<Vec<Item>> = stream::iter(calls).buffered(CALLS_AT_ONCE).try_collect().await?;
     Ok(answers.into_iter().flatten().collect())
 }

@@ -86,15 +86,15 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
 }
 
 /// The ticket of a bug that was billed, from its entry.
-async fn found(books: &Books<'_>, bug: &str) -> Result<TicketRef, Failure> {
+async fn found(books: &Books, bug: &str) -> Result<TicketRef, Failure> {
     let key = format!("{}{bug}", bill::ENTRY);
     let mut period = books.current();
     for _ in 0..MONTHS_BACK {
-        if let Some(entry) = books.usage.find(books.org, &period, &key).await? {
+        if let Some(entry) = books.usage.find(&books.org, &period, &key).await? {
             let ticket = entry
                 .entry
                 .get("ticket")
-                .and_then(|label| ticket_of(books.org, label));
+                .and_then(|label| ticket_of(&books.org, label));
             return ticket.ok_or_else(|| Failure::Row(format!("entry names no ticket key=`{key}`")));
         }
         period = period.before();

@@ -108,7 +108,7 @@ impl std::fmt::Display for Cursor {
 
 /// An export under way.
 struct Export<'a> {
-    books: &'a Books<'a>,
+    books: &'a Books,
     cursor: Cursor,
     lines: Vec<(String, Recorded)>,
     limit: usize,
@@ -182,10 +182,10 @@ impl Export<'_> {
         let done = self.cursor.0.get(period).copied().unwrap_or(0);
         let (mut seq, mut at) = (0, 0);
         loop {
-            let batches = self.books.usage.batches(self.books.org, period, seq, 4).await?;
+            let batches = self.books.usage.batches(&self.books.org, period, seq, 4).await?;
             if batches.is_empty() {
                 // What the sealer would not seal is not passed over in silence.
-                let stop = self.books.usage.stop(self.books.org, period, seq).await?;
+                let stop = self.books.usage.stop(&self.books.org, period, seq).await?;
                 return Ok(stop.map(|stop| stop.key));
             }
             for batch in batches {

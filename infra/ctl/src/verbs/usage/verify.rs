@@ -1,10 +1,15 @@
 //! `ctl usage verify --org ORG`.
 
 mod audit;
+mod beside;
 mod flags;
 mod leaves;
+mod reading;
+
+use std::sync::Arc;
 
 use ratchet_domain::ids::OrgId;
+use ratchet_domain::merkle::Hash;
 use ratchet_domain::period::Period;
 use ratchet_runtime::usage::slice::AT_ONCE;
 use serde_json::json;
@@ -20,12 +25,15 @@ use audit::Audit;
 #[command(after_help = "\
 Examples:
   ctl --stack ratchet usage verify --org acme
-  ctl usage verify --org acme --period 2026-11 --ledger
+  ctl usage verify --org acme --period 2026-11 --root 687dab0d..
+  ctl usage verify --org acme --entries-only
 
-Every entry is hashed again, the entries are added up against the totals, each one's flag is read from the ledger, and the
-Merkle tree is built again from its seals. The first difference ends it, with exit code 1. It reads and writes nothing; what
-came since the last seal counts as not sealed yet, which is no difference unless the period is signed off. With --ledger the
-flags are counted too: as many bugs are flagged as billed as there are charges.")]
+Every entry is hashed again, the entries are added up against the totals, each one's flag is read from the ledger, the
+Merkle tree is built again from its seals, and the ledger is searched for flags without an entry. The first difference ends
+it, with exit code 1. It reads and writes nothing; what came since the last seal counts as not sealed yet, which is no
+difference unless the period is signed off. The search reads the whole ledger, of every org; --entries-only leaves it out, and
+then a bug that is flagged as billed and that nobody pays for is not found. Keep the root that it tells elsewhere than in the
+table: whoever could change entries and all of their seals at once is found with --root alone.")]
 pub struct Args {
     /// The org.
     #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
@@ -33,28 +41,32 @@ pub struct Args {
     /// The month, as 2026-11; the org's current one unless said.
     #[arg(long, value_name = "YYYY-MM", value_parser = crate::cli::period)]
     pub period: Option<Period>,
-    /// Also look for flags on the ledger that have no entry. It reads the whole ledger.
+    /// A root that was told before: the tree must have had it once, so that nothing behind it was changed or cut off since.
+    #[arg(long, value_name = "ROOT", value_parser = |text: &str| Hash::try_from(text.to_owned()))]
+    pub root: Option<Hash>,
+    /// Do not search the whole ledger for flags that have no entry.
     #[arg(long)]
-    pub ledger: bool,
+    pub entries_only: bool,
     /// How many entries are compared with their seals at once, 24 bytes of memory each; the seals are read as often.
     #[arg(long, value_name = "ENTRIES", default_value_t = AT_ONCE, value_parser = clap::value_parser!(u64).range(1..))]
     pub at_once: u64,
 }
 
 /// Runs the verb. **JSON**: `{"org","period","verified":true,"entries","mapped_bugs","credits","sealed","unsealed",
-/// "batches","root","signed_off","landed","flags"}`; `flags` is null without `--ledger`.
+/// "batches","root","signed_off","landed","flags"}`; `flags` is null with `--entries-only`.
 ///
 /// # Errors
 /// [`Failure::Differs`] with the first difference; [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
-    let mut books = Books::open(&world, &args.org).await?;
-    books.usage = books.usage.with_at_once(args.at_once);
+    let books = Arc::new(Books::open(&world, &args.org).await?);
     let period = books.period("--period", args.period.as_ref())?;
-    let audit = Audit::of(&books, &period).await?;
-    let flags = match args.ledger {
-        true => Some(flags::search(&books, &period).await?),
-        false => None,
+    let worlds = app.worlds;
+    let tell = |progress: &str| worlds.tell(progress);
+    let audit = Audit::of(&books, &period, args, &tell).await?;
+    let flags = match args.entries_only {
+        true => None,
+        false => Some(flags::search(&books, &period).await?),
     };
     let root = audit.root.map(|root| root.to_string());
     let seal = match (&root, audit.is_final) {
@@ -72,9 +84,10 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         ),
         (None, _) => "not sealed yet".to_owned(),
     };
-    let searched = flags.map_or_else(String::new, |flags| {
-        format!("\n  ledger   {flags} bugs flagged as billed, each with its entry")
-    });
+    let searched = match flags {
+        Some(flags) => format!("{flags} bugs flagged as billed, each with its entry"),
+        None => "not searched for flags without an entry".to_owned(),
+    };
     let landed = match audit.landed {
         0 => Vec::new(),
         landed => vec![format!(
@@ -84,7 +97,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     Ok(Report {
         text: format!(
             "{org} in {period}: verified\n  entries  {entries}, each with the hash of its fields, in its own place\n  \
-             total    {sum}, the fold of the entries\n  flags    each entry has its flag on the ledger{searched}\n  seal     {seal}",
+             total    {sum}, the fold of the entries\n  flags    each entry has its flag on the ledger\n  ledger   {searched}\n  seal     {seal}",
             org = args.org,
             entries = audit.sum.entries(),
             sum = audit.sum,

@@ -34,16 +34,16 @@ pub(super) struct Tokens(BTreeMap<String, Used>);
 
 impl Tokens {
     /// Adds up the entries of every part of the period that has a total.
-    pub(super) async fn read(books: &Books<'_>, period: &Period) -> Result<Self, Failure> {
+    pub(super) async fn read(books: &Books, period: &Period) -> Result<Self, Failure> {
         let table = books.world.table("USAGE_TABLE")?;
         let totals = books
             .usage
-            .total_rows(|part| TokenMeter::partition(books.org, period, part))
+            .total_rows(|part| TokenMeter::partition(&books.org, period, part))
             .await?;
         let mut tokens = Self::default();
         for total in totals {
             let partition = total.get("org_period").cloned();
-            tokens.read_part(books.world, &table, partition).await?;
+            tokens.read_part(&books.world, &table, partition).await?;
         }
         Ok(tokens)
     }

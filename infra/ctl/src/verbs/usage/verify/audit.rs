@@ -1,9 +1,14 @@
-//! The audit of one org's period: its seals, then its entries against them, a slice of the keys at a time.
+//! The audit of one org's period: its seals, then its entries against them, a slice of the keys at a time and a few slices
+//! beside each other.
 //!
-//! What it keeps does not grow with the period: two pages of entries, a few seals, and the leaves of one slice. The price
-//! is that the seals are read again for every slice but the first; the entries are read once.
+//! What it keeps does not grow with the period: a few pages of entries, a few seals, and the leaves of one round of slices.
+//! The price is that the seals are read again for every round but the first; the entries are read once.
 
-use ratchet_domain::bill::{Recorded, Sum};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+use ratchet_domain::bill::{self, SPREAD_MAX, Sum};
 use ratchet_domain::merkle::{Frontier, Hash};
 use ratchet_domain::period::Period;
 use ratchet_runtime::usage::seal::Batch;
@@ -11,12 +16,17 @@ use ratchet_runtime::usage::slice::Slice;
 use ratchet_runtime::usage::sum;
 
 use super::super::books::Books;
-use super::flags;
-use super::leaves::Leaves;
+use super::Args;
+use super::beside::{AT_ONCE, beside};
+use super::leaves::Sorted;
+use super::reading::Reading;
 use crate::failure::Failure;
 
 /// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
 pub(super) const BATCHES_A_READ: i32 = 4;
+
+/// Entries of one slice at most. Reason: slices that run beside each other end together if they are many.
+const ENTRIES_A_SLICE: u64 = 8_192;
 
 /// What was found, where nothing differs.
 #[derive(Debug, Default)]
@@ -40,27 +50,63 @@ pub(super) fn differs(what: String) -> Failure {
 }
 
 impl Audit {
-    pub(super) async fn of(books: &Books<'_>, period: &Period) -> Result<Self, Failure> {
+    /// Audits as it is asked to; `tell` hears how far it is.
+    ///
+    /// # Errors
+    /// [`Failure::Differs`] with the first difference: of the seals, else of the first slice that has one.
+    pub(super) async fn of(
+        books: &Arc<Books>,
+        period: &Period,
+        args: &Args,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, Failure> {
         let mut audit = Self::default();
-        let last = books.usage.last_batch(books.org, period).await?;
-        let leaves = last.map_or(0, |last| last.tree.size());
-        let mut slices = books.usage.slices(leaves).into_iter();
-        let mut leaves = Leaves::of(slices.next().unwrap_or_else(Slice::whole));
-        audit.read_seals(books, period, &mut leaves).await?;
-        // Behind the seals, so that each sealed entry's part has its total by now.
-        let before = books.usage.totals(books.org, period).await?;
+        let last = books.usage.last_batch(&books.org, period).await?;
+        let totals = books.usage.totals(&books.org, period).await?;
+        let entries = sum(&totals)
+            .entries()
+            .max(last.map_or(0, |last| last.tree.size()));
+        let a_slice = (args.at_once / AT_ONCE as u64).clamp(1, ENTRIES_A_SLICE);
+        let slices = Slice::of(entries, a_slice);
+        let mut rounds = slices.chunks(usize::try_from(args.at_once / a_slice).unwrap_or(usize::MAX));
+        let mut leaves = Sorted::of(rounds.next().unwrap_or_default());
+        audit.read_seals(books, period, args.root, &mut leaves).await?;
+        let uncounted = uncounted(books, period, &totals).await?;
+        // Behind the seals and the entries without a total, so that each of those has its part's total by now.
+        let before = books.usage.totals(&books.org, period).await?;
+        if let Some(partition) = uncounted
+            .iter()
+            .find(|partition| total_of(partition, &before).is_none())
+        {
+            return Err(differs(format!(
+                "partition has entries and no total partition=`{partition}`"
+            )));
+        }
+        let reading = Reading {
+            books: Arc::clone(books),
+            period: period.clone(),
+            partitions: before.iter().map(|(partition, _)| partition.clone()).collect(),
+            is_final: audit.is_final,
+        };
         let mut sums = vec![Sum::default(); before.len()];
         loop {
-            leaves.none_twice(books, period).await?;
-            for ((partition, _), sum) in before.iter().zip(&mut sums) {
-                audit.read_entries(books, partition, &mut leaves, sum).await?;
+            let slices = stream::iter(leaves.into_slices());
+            let mut reads = beside(slices.map(|leaves| reading.clone().slice(leaves)));
+            while let Some(read) = reads.next().await {
+                let read = read?;
+                audit.sealed += read.sealed;
+                for (sum, more) in sums.iter_mut().zip(read.sums) {
+                    *sum = sum.and(more);
+                }
+                let done = sums.iter().map(|sum| sum.entries()).sum::<u64>();
+                if entries > ENTRIES_A_SLICE {
+                    tell(&format!("{done} of {entries} entries"));
+                }
             }
-            leaves.nothing_missing(books, period).await?;
-            let Some(slice) = slices.next() else { break };
-            leaves = Leaves::of(slice);
-            leaves.read(books, period, audit.batches).await?;
+            let Some(round) = rounds.next() else { break };
+            leaves = Sorted::read(round, books, period, audit.batches).await?;
         }
-        let after = books.usage.totals(books.org, period).await?;
+        let after = books.usage.totals(&books.org, period).await?;
         for ((partition, before), sum) in before.iter().zip(&sums) {
             adds_up(partition, *before, *sum, &after)?;
             audit.sum = audit.sum.and(*sum);
@@ -69,29 +115,36 @@ impl Audit {
         Ok(audit)
     }
 
-    /// Builds the tree again, batch by batch, and takes the leaves of the first slice from them.
+    /// Builds the tree again, batch by batch, and takes the leaves of the first slices from them. It must have had the root
+    /// that was told before.
     async fn read_seals(
         &mut self,
-        books: &Books<'_>,
+        books: &Books,
         period: &Period,
-        leaves: &mut Leaves,
+        mut told: Option<Hash>,
+        leaves: &mut Sorted,
     ) -> Result<(), Failure> {
         let mut tree = Frontier::default();
         loop {
             let batches = books
                 .usage
-                .batches(books.org, period, self.batches, BATCHES_A_READ)
+                .batches(&books.org, period, self.batches, BATCHES_A_READ)
                 .await?;
             if batches.is_empty() {
-                return Ok(());
+                return told.map_or(Ok(()), |root| {
+                    Err(differs(format!(
+                        "seals never had the root that was told before, they were cut off or written anew root=`{root}`"
+                    )))
+                });
             }
             for batch in batches {
                 self.take(&mut tree, &batch, leaves)?;
+                told.take_if(|told| *told == batch.root);
             }
         }
     }
 
-    fn take(&mut self, tree: &mut Frontier, batch: &Batch, leaves: &mut Leaves) -> Result<(), Failure> {
+    fn take(&mut self, tree: &mut Frontier, batch: &Batch, leaves: &mut Sorted) -> Result<(), Failure> {
         if batch.seq != self.batches {
             return Err(differs(format!("seal is missing batch=`{}`", self.batches)));
         }
@@ -113,62 +166,40 @@ impl Audit {
         self.is_final = batch.is_final;
         Ok(())
     }
+}
 
-    /// A slice of a partition: each entry verifies, is as it was sealed, and has its flag on the ledger. The flags of a page
-    /// are asked for together with the next page.
-    async fn read_entries(
-        &mut self,
-        books: &Books<'_>,
-        partition: &str,
-        leaves: &mut Leaves,
-        sum: &mut Sum,
-    ) -> Result<(), Failure> {
-        let slice = leaves.slice().clone();
-        let mut next = Some(books.usage.page(partition, &slice, None).await?);
-        while let Some(page) = next {
-            for entry in &page.entries {
-                self.take_entry(entry, leaves, sum)?;
-            }
-            let behind = async {
-                match page.next {
-                    Some(start) => books.usage.page(partition, &slice, Some(start)).await.map(Some),
-                    None => Ok(None),
-                }
-            };
-            let (flags, behind) = tokio::join!(flags::of_entries(books, &page.entries), behind);
-            flags?;
-            next = behind?;
+/// The partitions that have entries, of those without a total: whoever goes by the totals alone never sees such entries.
+async fn uncounted(
+    books: &Arc<Books>,
+    period: &Period,
+    totals: &[(String, Sum)],
+) -> Result<Vec<String>, Failure> {
+    let partitions = (0..SPREAD_MAX).map(|part| bill::partition(&books.org, period, part));
+    let without = partitions.filter(|partition| total_of(partition, totals).is_none());
+    let mut pages = stream::iter(without)
+        .map(async |partition: String| {
+            let page = books.usage.page(&partition, &Slice::whole(), None).await;
+            (partition, page)
+        })
+        .buffered(AT_ONCE);
+    let mut found = Vec::new();
+    while let Some((partition, page)) = pages.next().await {
+        if !page?.entries.is_empty() {
+            found.push(partition);
         }
-        Ok(())
     }
+    Ok(found)
+}
 
-    fn take_entry(&mut self, entry: &Recorded, leaves: &mut Leaves, sum: &mut Sum) -> Result<(), Failure> {
-        let kind = entry.verified().map_err(|fault| {
-            differs(format!(
-                "entry does not verify: {fault} partition=`{}` key=`{}`",
-                entry.partition, entry.key
-            ))
-        })?;
-        sum.add(kind);
-        if leaves.take(entry)? {
-            self.sealed += 1;
-        } else if self.is_final {
-            return Err(differs(format!(
-                "entry came after the period was signed off and is not sealed partition=`{}` key=`{}`",
-                entry.partition, entry.key
-            )));
-        }
-        Ok(())
-    }
+fn total_of(partition: &str, totals: &[(String, Sum)]) -> Option<Sum> {
+    let total = totals.iter().find(|(other, _)| other == partition);
+    total.map(|(_, total)| *total)
 }
 
 /// A total counts each entry in the transaction that writes it. So what was read lies between the total before and the
 /// total after it, and is the total where nothing landed in between.
 fn adds_up(partition: &str, before: Sum, sum: Sum, after: &[(String, Sum)]) -> Result<(), Failure> {
-    let after = after
-        .iter()
-        .find(|(other, _)| other == partition)
-        .map_or(before, |(_, after)| *after);
+    let after = total_of(partition, after).unwrap_or(before);
     let charges = before.mapped_bugs <= sum.mapped_bugs && sum.mapped_bugs <= after.mapped_bugs;
     let credits = before.credits <= sum.credits && sum.credits <= after.credits;
     if charges && credits {

@@ -41,33 +41,17 @@ impl Leaves {
         &self.slice
     }
 
-    /// Keeps a leaf with its hash in the tree, if it is of the slice.
-    pub(super) fn know(&mut self, leaf: &Leaf, hash: Hash) {
-        if self.slice.has(&leaf.key) {
-            self.known.push(Known {
-                place: place(&leaf.partition, &leaf.key),
-                leaf: hash.short(),
-                has_entry: false,
-            });
-        }
-    }
-
-    /// Reads the slice's leaves from the first so many batches.
-    pub(super) async fn read(
-        &mut self,
-        books: &Books<'_>,
-        period: &Period,
-        batches: u64,
-    ) -> Result<(), Failure> {
-        each(books, period, batches, |leaf| {
-            self.know(leaf, leaf.hash());
-            true
-        })
-        .await
+    /// Keeps a leaf of the slice, with its hash in the tree.
+    fn know(&mut self, leaf: &Leaf, hash: Hash) {
+        self.known.push(Known {
+            place: place(&leaf.partition, &leaf.key),
+            leaf: hash.short(),
+            has_entry: false,
+        });
     }
 
     /// Every place is sealed once. It sorts them, for [`Self::take`].
-    pub(super) async fn none_twice(&mut self, books: &Books<'_>, period: &Period) -> Result<(), Failure> {
+    pub(super) async fn none_twice(&mut self, books: &Books, period: &Period) -> Result<(), Failure> {
         self.known.sort_unstable_by_key(|leaf| leaf.place);
         let twice = self.known.windows(2).find_map(|pair| match pair {
             [one, other] if one.place == other.place => Some(one.place),
@@ -100,7 +84,7 @@ impl Leaves {
     }
 
     /// Every leaf has its entry.
-    pub(super) async fn nothing_missing(&self, books: &Books<'_>, period: &Period) -> Result<(), Failure> {
+    pub(super) async fn nothing_missing(&self, books: &Books, period: &Period) -> Result<(), Failure> {
         match self.known.iter().find(|leaf| !leaf.has_entry) {
             Some(missing) => Err(named(books, period, missing.place, "sealed entry is missing").await),
             None => Ok(()),
@@ -108,8 +92,51 @@ impl Leaves {
     }
 }
 
+/// The leaves of slices that lie side by side, in the order of their keys.
+#[derive(Debug)]
+pub(super) struct Sorted(Vec<Leaves>);
+
+impl Sorted {
+    /// None yet.
+    pub(super) fn of(slices: &[Slice]) -> Self {
+        Self(slices.iter().cloned().map(Leaves::of).collect())
+    }
+
+    /// Keeps a leaf with its hash in the tree, if it is of one of the slices.
+    pub(super) fn know(&mut self, leaf: &Leaf, hash: Hash) {
+        let behind = self
+            .0
+            .partition_point(|leaves| leaves.slice.first() <= leaf.key.as_str());
+        let at = behind.checked_sub(1).and_then(|at| self.0.get_mut(at));
+        if let Some(leaves) = at.filter(|leaves| leaves.slice.has(&leaf.key)) {
+            leaves.know(leaf, hash);
+        }
+    }
+
+    /// Reads the leaves of these slices from the first so many batches.
+    pub(super) async fn read(
+        slices: &[Slice],
+        books: &Books,
+        period: &Period,
+        batches: u64,
+    ) -> Result<Self, Failure> {
+        let mut sorted = Self::of(slices);
+        each(books, period, batches, |leaf| {
+            sorted.know(leaf, leaf.hash());
+            true
+        })
+        .await?;
+        Ok(sorted)
+    }
+
+    /// Slice by slice.
+    pub(super) fn into_slices(self) -> Vec<Leaves> {
+        self.0
+    }
+}
+
 /// What is wrong with a leaf, with its name.
-async fn named(books: &Books<'_>, period: &Period, wanted: u64, what: &str) -> Failure {
+async fn named(books: &Books, period: &Period, wanted: u64, what: &str) -> Failure {
     let mut name = "?".to_owned();
     let read = each(books, period, u64::MAX, |leaf| {
         let found = place(&leaf.partition, &leaf.key) == wanted;
@@ -126,7 +153,7 @@ async fn named(books: &Books<'_>, period: &Period, wanted: u64, what: &str) -> F
 
 /// Each leaf of the first so many batches, in the tree's order, for as long as it is wanted.
 async fn each(
-    books: &Books<'_>,
+    books: &Books,
     period: &Period,
     batches: u64,
     mut wants_more: impl FnMut(&Leaf) -> bool,
@@ -135,7 +162,7 @@ async fn each(
     while seq < batches {
         let read = books
             .usage
-            .batches(books.org, period, seq, BATCHES_A_READ)
+            .batches(&books.org, period, seq, BATCHES_A_READ)
             .await?;
         if read.is_empty() {
             return Err(differs(format!("seal is missing batch=`{seq}`")));
