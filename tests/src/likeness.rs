@@ -25,10 +25,11 @@ use crate::world::World;
 use part::{Part, digest};
 
 /// Attributes that nothing reads once a row is sealed.
-const DEAD_WHEN_SEALED: [&str; 9] = [
+const DEAD_WHEN_SEALED: [&str; 10] = [
     "fence",
     "clean_fence",
     "attempts",
+    "taken_up_at",
     "claimed_at",
     "settled_at",
     "resumed_at",

@@ -15,12 +15,11 @@ use ratchet_domain::bill::Flag;
 use ratchet_domain::bug::{Bug, Extraction, Mapping};
 use ratchet_domain::decision::{Approval, Decision as Gated, Gate};
 use ratchet_domain::message::{Body, BugAt, Envelope};
-use ratchet_domain::period::Period;
 use ratchet_domain::settings::Settings;
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::{
-    Acted, Claim, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, WorkKey, pass,
+    Acted, Companion, Decision, Joint, Ledger, Park, Parked, Sealed, StageError, Work, WorkKey, pass,
 };
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
@@ -135,7 +134,7 @@ impl Qualify {
     /// Lets a bug through on a person's word: its flag is raised without a charge, so that nothing later charges it, and
     /// it is listed among the org's approvals, where `reconcile` finds what no usage entry tells of.
     async fn approve(&self, at: &BugAt, acted: Acted<Gated>) -> Result<Sealed, StageError> {
-        let now_ms = acted.claim().first_claimed_at();
+        let now_ms = acted.claim().taken_up_at();
         let (ledger, content) = (acted.claim().ledger(), at.content.as_str());
         let flag = Flag::without_charge(at.content.clone(), now_ms);
         let raised = Companion::sealed_step(ledger, &key_of(&at.ticket, step::BILL), content, &flag)?;
@@ -158,53 +157,34 @@ impl Qualify {
         }
     }
 
-    /// When the bug may be charged: in the period of the claim; and where it waited at its cap, in the one that lets it
-    /// through.
-    async fn occasions(&self, asked: &Asked, at: &BugAt, claim: &Claim) -> Result<Vec<Occasion>, StageError> {
-        let billing = &asked.settings.billing;
-        let (claimed_at, now_ms) = (claim.first_claimed_at(), claim.now_ms());
-        let mut times = vec![claimed_at];
-        if Period::of(now_ms, &billing.time_zone) > Period::of(claimed_at, &billing.time_zone) {
-            times.push(now_ms);
-        }
-        let mut occasions = Vec::new();
-        for billed_at in times {
-            occasions.push(self.meter.occasion(&at.ticket.org, billing, billed_at).await?);
-        }
-        Ok(occasions)
-    }
-
-    /// Charges on the first occasion that has room.
+    /// Charges in the first part of the period that has room.
     async fn charge(
         &self,
         asked: &Asked,
         at: &BugAt,
-        occasions: &[Occasion],
+        occasion: &Occasion,
         acted: Acted<Gated>,
     ) -> Result<Sealed, StageError> {
-        let mut acted = acted;
-        for occasion in occasions {
-            let charge = Charge::of(
-                at,
-                &asked.settings,
-                &asked.bug,
-                &asked.mapping,
-                acted.receipt(),
-                occasion,
-            );
-            acted = acted.map(|gated| Gated {
-                entry: Some(charge.key().to_owned()),
-                ..gated
-            });
-            for part in charge.parts() {
-                match self.charge_in(acted, at, &charge, *part).await? {
-                    Charged::OnRecord(sealed) => {
-                        metric::count(metric::BILLS, "", 1);
-                        return Ok(sealed);
-                    }
-                    Charged::Before(sealed) => return Ok(sealed),
-                    Charged::Full(back) => acted = *back,
+        let charge = Charge::of(
+            at,
+            &asked.settings,
+            &asked.bug,
+            &asked.mapping,
+            acted.receipt(),
+            occasion,
+        );
+        let mut acted = acted.map(|gated| Gated {
+            entry: Some(charge.key().to_owned()),
+            ..gated
+        });
+        for part in charge.parts() {
+            match self.charge_in(acted, at, &charge, *part).await? {
+                Charged::OnRecord(sealed) => {
+                    metric::count(metric::BILLS, "", 1);
+                    return Ok(sealed);
                 }
+                Charged::Before(sealed) => return Ok(sealed),
+                Charged::Full(back) => acted = *back,
             }
         }
         Err(StageError::Parked(self.wait_at_cap(acted).await?))
@@ -301,10 +281,13 @@ impl QueueStage for Qualify {
             }
             Gate::Approved => self.approve(at, claim.decide(decision)).await?,
             Gate::Billed | Gate::BilledBefore | Gate::Capped => {
-                let occasions = self.occasions(&asked, at, &claim).await;
-                let (claim, occasions) = claim.having(occasions).await?;
-                self.charge(&asked, at, &occasions, claim.decide(decision))
-                    .await?
+                // What waited at its cap, for a person or for a repair falls into the period that lets it through: an older
+                // one may be signed off by then, and nobody would see the charge.
+                let billed_at = claim.taken_up_at();
+                let billing = &asked.settings.billing;
+                let occasion = self.meter.occasion(&at.ticket.org, billing, billed_at).await;
+                let (claim, occasion) = claim.having(occasion).await?;
+                self.charge(&asked, at, &occasion, claim.decide(decision)).await?
             }
         };
         self.pass(invocation, at, &sealed).await

@@ -18,6 +18,7 @@
 //! | `resumed_at` | N | ms; when somebody last let it be claimed again |
 //! | `stage`, `message` | S | what a sweep sends again |
 //! | `first_claimed_at`, `claimed_at`, `settled_at` | N | ms; `claimed_at` is absent for the first claim |
+//! | `taken_up_at` | N | ms; the claim that followed when it was last parked; absent before |
 //! | `unfinished`, `due_at` | S, N | key of the sparse index, only while somebody should look |
 //! | `resend_at`, `resent_of` | N, S | ms; no sweep sends the message before, while the fence and due time are these |
 //! | `resends` | N | how often sweeps have sent it while they are these |
@@ -109,6 +110,8 @@ pub struct Record {
     pub message: String,
     /// First claim, ms.
     pub first_claimed_at: Millis,
+    /// The claim that took it up: the first, or the one that followed when it was last parked, ms.
+    pub taken_up_at: Millis,
     /// Last claim, ms.
     pub claimed_at: Millis,
     /// When it was sealed or parked, ms.
@@ -132,7 +135,7 @@ pub struct UnreadableRow<K = WorkKey> {
 }
 
 /// Numbers of a row; whatever is there must be one.
-const NUMBERS: [&str; 12] = [
+const NUMBERS: [&str; 13] = [
     "fence",
     "clean_fence",
     "lease_until",
@@ -140,6 +143,7 @@ const NUMBERS: [&str; 12] = [
     "resume_at",
     "resumed_at",
     "first_claimed_at",
+    "taken_up_at",
     "claimed_at",
     "settled_at",
     "due_at",
@@ -181,6 +185,7 @@ impl Record {
             stage: word("stage").unwrap_or_default(),
             message: word("message").unwrap_or_default(),
             first_claimed_at,
+            taken_up_at: count("taken_up_at").unwrap_or(first_claimed_at),
             claimed_at: count("claimed_at").unwrap_or(first_claimed_at),
             settled_at: count("settled_at"),
             due_at: count("due_at"),

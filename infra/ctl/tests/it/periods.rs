@@ -1,11 +1,13 @@
 //! Periods: caps, trials, first scores and month ends.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use ratchet_domain::credit::Verdict;
 use ratchet_domain::step;
+use ratchet_runtime::stage::key_of;
 use serde_json::json;
 
 use crate::bench::{Bench, NOW_MS, acme};
-use crate::bills::{DAY_MS, seal, verify};
+use crate::bills::{DAY_MS, claimed, seal, verify, verify_with};
 use crate::life::Life;
 
 #[tokio::test]
@@ -101,10 +103,21 @@ async fn a_trial_charges_up_to_its_own_cap_and_says_so() -> Result<()> {
     Life::of(&bench, "2")?.qualified().await?;
     Life::of(&bench, "3")?.billed().await?;
     let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
+    let mut plans: Vec<_> = shown["entries"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|entry| (entry["ticket"].as_str(), entry["plan"].as_str()))
+        .collect();
+    plans.sort_unstable();
     assert_eq!(
-        shown["entries"].as_array().map(Vec::len),
-        Some(2),
-        "what was claimed in the trial stays in it"
+        plans,
+        [
+            (Some("zendesk:1"), Some("trial")),
+            (Some("zendesk:2"), Some("paid")),
+            (Some("zendesk:3"), Some("paid"))
+        ],
+        "what the trial had no room for is charged by what lets it through"
     );
     Ok(())
 }
@@ -162,5 +175,43 @@ async fn a_clock_that_jumps_over_a_month_end_leaves_the_entry_in_the_month_of_it
         assert_eq!(shown["entries"][0]["period"], month);
         assert_eq!(shown["total"], json!({ "mapped_bugs": 1 }));
     }
+    Ok(())
+}
+
+/// Months may pass before a person looks, and every month between is signed off by then.
+#[tokio::test]
+async fn a_bug_that_waited_for_a_person_is_charged_in_the_month_that_lets_it_through() -> Result<()> {
+    let bench = Bench::new().await?;
+    let mut settings = acme();
+    settings["thresholds"] = json!({ "ai_confidence": 0.95 });
+    bench.put(&settings).await?;
+    let life = Life::of(&bench, "1")?;
+    life.billed().await?;
+    seal(&bench, true).await?;
+    bench.clock.advance(100 * DAY_MS);
+    let let_through = bench.world.now_ms();
+    settings["thresholds"] = json!({ "ai_confidence": 0.7 });
+    bench.put(&settings).await?;
+    let row = key_of(&life.at.ticket, step::qualify(&life.at.content));
+    let held = life.ledger()?.read(&row).await?.context("the gate's row")?;
+    assert_eq!(held.reason.as_deref(), Some("below_threshold"));
+    assert!(life.ledger()?.resume(&held).await?);
+    // The attempt that takes it up dies; the one that charges is a retry.
+    drop(life.claim(step::qualify(&life.at.content)).await?);
+    bench.clock.advance(DAY_MS);
+    life.qualified().await?;
+    let month = ["usage", "show", "--org", "acme", "--period", "2026-05"];
+    let shown = bench.json(&month).await?;
+    assert_eq!(shown["entries"][0]["billed_at"], let_through);
+    assert_eq!(shown["total"], json!({ "mapped_bugs": 1 }));
+    assert!(
+        verify(&bench).await?.contains("verified"),
+        "nothing came to May late"
+    );
+    let signed_off = verify_with(&bench, &["--period", "2026-02"]).await?;
+    assert!(signed_off.contains("verified"), "{signed_off}");
+    // The seven days begin where the charge does.
+    bench.clock.advance(5 * DAY_MS);
+    assert_eq!(claimed(&life, "wrong file").await?, Verdict::Credited);
     Ok(())
 }

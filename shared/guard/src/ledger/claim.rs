@@ -24,6 +24,7 @@ pub struct Claim {
     pub(super) resumed: bool,
     pub(super) intent: String,
     pub(super) first_claimed_at: Millis,
+    pub(super) taken_up_at: Millis,
     pub(super) attempts: u64,
     /// How many bytes a result may take beside what is in the row.
     pub(super) room: usize,
@@ -96,6 +97,13 @@ impl Claim {
     #[must_use]
     pub fn first_claimed_at(&self) -> Millis {
         self.first_claimed_at
+    }
+
+    /// When the work was taken up, in ms: by its first claim, or by the one that followed when it was last parked. Every
+    /// attempt from then on is told the same time, so what it decides does not depend on how often it is retried.
+    #[must_use]
+    pub fn taken_up_at(&self) -> Millis {
+        self.taken_up_at
     }
 }
 
@@ -195,7 +203,7 @@ impl Ledger {
             .table_name(&*self.shared.table)
             .set_key(Some(Self::row_key(&work.key)))
             .condition_expression("fence = :fence AND attempt_id = :seen AND #state = :state")
-            .update_expression(TAKE_OVER)
+            .update_expression(take_over(found.state))
             .set_expression_attribute_names(names([("#state", "state")]))
             .set_expression_attribute_values(Some(values([
                 (":fence", number(found.fence)),
@@ -249,6 +257,7 @@ impl Ledger {
             ]),
             intent: work.intent.clone(),
             first_claimed_at: now_ms,
+            taken_up_at: now_ms,
             attempts: 1,
             resumed: false,
             key: work.key.clone(),
@@ -272,6 +281,7 @@ impl Ledger {
             ]),
             intent: record.intent,
             first_claimed_at: record.first_claimed_at,
+            taken_up_at: record.taken_up_at,
             attempts: record.attempts,
             resumed: record.resumed_at.is_some(),
             key: record.key,
@@ -333,8 +343,16 @@ fn readable(key: &WorkKey, item: Option<Item>) -> Result<Record, StageError> {
     record.ok_or_else(|| StageError::unreadable_row(key))
 }
 
-/// The first intent and the first time stay; everything else is this attempt's.
-const TAKE_OVER: &str = "SET #state = :claimed, fence = fence + :one, attempts = if_not_exists(attempts, :one) + :one, \
-    attempt_id = :attempt, lease_until = :lease, intent = if_not_exists(intent, :intent), claimed_at = :now, \
-    stage = :stage, message = :message, unfinished = :partition, due_at = :lease \
-    REMOVE reason, resume_at, settled_at";
+/// The first intent and the first time stay; what was parked is taken up anew; everything else is this attempt's.
+fn take_over(from: State) -> String {
+    let anew = match from {
+        State::Parked => ", taken_up_at = :now",
+        State::Claimed | State::Sealed | State::Receipt => "",
+    };
+    format!(
+        "SET #state = :claimed, fence = fence + :one, attempts = if_not_exists(attempts, :one) + :one, \
+         attempt_id = :attempt, lease_until = :lease, intent = if_not_exists(intent, :intent), claimed_at = :now, \
+         stage = :stage, message = :message, unfinished = :partition, due_at = :lease{anew} \
+         REMOVE reason, resume_at, settled_at"
+    )
+}

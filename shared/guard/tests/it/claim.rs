@@ -299,6 +299,28 @@ async fn claim_of_work_that_somebody_let_go_says_so() {
     assert_eq!(claim.unaccounted(), 0, "what parked it sent nothing");
 }
 
+#[tokio::test]
+async fn work_is_taken_up_anew_when_it_was_parked_and_not_when_it_is_retried() {
+    let world = World::new().await;
+    let first = world.claim(&work()).await;
+    assert_eq!(first.taken_up_at(), NOW);
+    drop(first);
+    world.pass_lease();
+    let retried = world.claim(&work()).await;
+    assert_eq!(retried.taken_up_at(), NOW, "a crash changes nothing");
+    let waits = Park::until("full", "", world.clock_ms() + 1_000);
+    retried.park(waits).await.unwrap();
+    assert_eq!(world.record(&key()).await.taken_up_at, NOW, "it waits");
+    world.clock.advance(1_000);
+    let again = world.clock_ms();
+    drop(world.claim(&work()).await);
+    world.pass_lease();
+    let last = world.claim(&work()).await;
+    assert_eq!((last.taken_up_at(), last.first_claimed_at()), (again, NOW));
+    last.decide("done").seal().await.unwrap();
+    assert_eq!(world.record(&key()).await.taken_up_at, again);
+}
+
 #[test]
 fn work_and_its_subject_say_what_they_are_made_of() {
     assert_eq!(work().content(), "content-1");
