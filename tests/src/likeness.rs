@@ -25,9 +25,10 @@ use crate::world::World;
 use part::{Part, digest};
 
 /// Attributes that nothing reads once a row is sealed.
-const DEAD_WHEN_SEALED: [&str; 10] = [
+const DEAD_WHEN_SEALED: [&str; 11] = [
     "fence",
     "clean_fence",
+    "accounted",
     "attempts",
     "taken_up_at",
     "claimed_at",

@@ -102,6 +102,8 @@ pub struct Parked {
     key: WorkKey,
     reason: String,
     resume_at: Option<Millis>,
+    first_claimed_at: Millis,
+    unaccounted: u64,
 }
 
 impl Parked {
@@ -117,6 +119,18 @@ impl Parked {
         self.resume_at
     }
 
+    /// When the work was first claimed, in ms.
+    #[must_use]
+    pub fn first_claimed_at(&self) -> Millis {
+        self.first_claimed_at
+    }
+
+    /// How many attempts may have sent the effect and left no word of it, at most; as [`Claim::unaccounted`].
+    #[must_use]
+    pub fn unaccounted(&self) -> u64 {
+        self.unaccounted
+    }
+
     /// Which work.
     #[must_use]
     pub fn key(&self) -> &WorkKey {
@@ -126,8 +140,10 @@ impl Parked {
     fn of(record: Record) -> Self {
         Self {
             key: record.key,
-            reason: record.reason.unwrap_or_default(),
             resume_at: record.resume_at,
+            first_claimed_at: record.first_claimed_at,
+            unaccounted: record.fence.saturating_sub(record.accounted),
+            reason: record.reason.unwrap_or_default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `state` | S | `claimed`, `sealed`, `parked` or `receipt` |
 //! | `fence` | N | raised by one with every claim |
 //! | `clean_fence` | N | no attempt up to this fence can have sent anything |
+//! | `accounted` | N | how many attempts sent nothing or left their result here; absent while `clean_fence` tells it |
 //! | `attempt_id` | S | of the last write, so that its resend is known |
 //! | `lease_until` | N | ms; a claim may follow then |
 //! | `attempts` | N | claims since the work was first seen or resumed; absent for the first |
@@ -82,6 +83,8 @@ pub struct Record {
     pub fence: u64,
     /// No attempt up to this fence can have sent anything.
     pub clean_fence: u64,
+    /// How many attempts can have sent nothing, or left what became of it on record.
+    pub accounted: u64,
     /// When the lease ends or ended, in ms.
     pub lease_until: Millis,
     /// Claims since it was first seen or resumed.
@@ -135,9 +138,10 @@ pub struct UnreadableRow<K = WorkKey> {
 }
 
 /// Numbers of a row; whatever is there must be one.
-const NUMBERS: [&str; 13] = [
+const NUMBERS: [&str; 14] = [
     "fence",
     "clean_fence",
+    "accounted",
     "lease_until",
     "attempts",
     "resume_at",
@@ -163,6 +167,7 @@ impl Record {
             return None;
         }
         let fence = count("fence").unwrap_or(0);
+        let clean_fence = count("clean_fence").unwrap_or(0);
         let first_claimed_at = count("first_claimed_at").unwrap_or(0);
         let sent_for = resent_of(fence, count("due_at").unwrap_or(0));
         let is_noted = get_text(item, "resent_of") == Some(&sent_for);
@@ -170,7 +175,8 @@ impl Record {
             key: WorkKey::new(word("subject")?, word("step")?),
             state: State::from_word(get_text(item, "state")?)?,
             fence,
-            clean_fence: count("clean_fence").unwrap_or(0),
+            clean_fence,
+            accounted: count("accounted").unwrap_or(0).max(clean_fence),
             lease_until: count("lease_until").unwrap_or(0),
             attempts: count("attempts").unwrap_or_else(|| fence.min(1)),
             attempt_id: word("attempt_id").unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The third move: the one outside effect, sent or adopted, and told apart.
 
+use super::release::Trace;
 use super::{Claim, Park};
 use crate::effect::{Act, Guarded, Ran};
 use crate::error::StageError;
@@ -81,7 +82,7 @@ impl Claim {
                 Ran::Sent(Outcome::Refused(why)) => return Err(self.refuse(why).await),
                 // Nothing was sent here, and what an earlier attempt sent has landed by now or never will.
                 Ran::CannotTell(why) => return Err(self.release(&why).await),
-                Ran::SendAgain(why) => return Err(self.end_lease(&why, true).await),
+                Ran::SendAgain(why) => return Err(self.end_lease(&why, Trace::Unknown).await),
                 Ran::Sent(Outcome::Unknown(why)) => return Err(self.leave(&why)),
                 Ran::GivenUp(why) => return Err(self.refuse(why).await),
             }

@@ -19,8 +19,10 @@ pub struct Claim {
     pub(super) key: WorkKey,
     pub(super) fence: u64,
     pub(super) may_have_sent: bool,
-    /// No attempt up to this one has sent anything.
-    pub(super) clean_fence: u64,
+    /// How many earlier attempts sent nothing, or left what became of it on record.
+    pub(super) accounted: u64,
+    /// This attempt has restated its intent, since an earlier request of its own may have been applied.
+    pub(super) restated: bool,
     pub(super) resumed: bool,
     pub(super) intent: String,
     pub(super) first_claimed_at: Millis,
@@ -55,10 +57,11 @@ impl Claim {
         self.may_have_sent
     }
 
-    /// How many earlier attempts may have sent the effect, at most.
+    /// How many earlier attempts may have sent the effect and left no word of it, at most. One that ended without sending
+    /// anything is none of them, whatever came before it; nor is one whose result was parked.
     #[must_use]
     pub fn unaccounted(&self) -> u64 {
-        (self.fence - 1).saturating_sub(self.clean_fence)
+        (self.fence - 1).saturating_sub(self.accounted)
     }
 
     /// Somebody let the work be claimed again after it was parked.
@@ -246,7 +249,8 @@ impl Ledger {
             ledger: self.clone(),
             fence: 1,
             may_have_sent: false,
-            clean_fence: 0,
+            accounted: 0,
+            restated: false,
             room: room_beside([
                 work.key.subject(),
                 work.key.step(),
@@ -270,7 +274,8 @@ impl Ledger {
             ledger: self.clone(),
             fence: record.fence,
             may_have_sent: record.clean_fence + 1 != record.fence,
-            clean_fence: record.clean_fence,
+            accounted: record.accounted,
+            restated: false,
             room: room_beside([
                 record.key.subject(),
                 record.key.step(),

@@ -41,13 +41,15 @@ impl Ledger {
     /// [`StageError::Store`].
     pub async fn reopen(&self, record: &Record) -> Result<bool, StageError> {
         let condition = "#state = :sealed AND fence = :fence";
+        // The attempt that sealed it has left its result here, so it is none of those that left no word.
+        let more = ", #state = :parked, reason = :reason, accounted = :accounted";
         let own = [
             (":sealed", text(State::Sealed.as_str())),
             (":parked", text(State::Parked.as_str())),
             (":reason", text(REFIRED)),
+            (":accounted", number(record.accounted + 1)),
         ];
-        self.bring_back(record, condition, ", #state = :parked, reason = :reason", own)
-            .await
+        self.bring_back(record, condition, more, own).await
     }
 
     /// Puts another result and another intent in the place of a settled row's, and deletes its last fault: a request to

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::fenced::FencedUpdate;
+use super::release::Trace;
 use super::size::{body_of, bounded};
 use super::{Acted, Claim, Companion, Joint, Parked};
 use crate::clock::Millis;
@@ -89,9 +90,17 @@ impl<T: Serialize> Acted<T> {
         let claim = &self.claim;
         let now_ms = claim.ledger.now_ms();
         // A result that fits into no row must not keep its work from being parked.
-        let (body, detail) = match body_of(&self.receipt, claim.room) {
-            Ok(body) => (body, park.detail.clone()),
-            Err(why) => (String::new(), format!("{}; {why}", park.detail)),
+        let (body, detail, trace) = match body_of(&self.receipt, claim.room) {
+            Ok(body) if self.outside => (body, park.detail.clone(), Trace::Told),
+            Ok(body) => (body, park.detail.clone(), Trace::Nothing),
+            Err(why) => {
+                let trace = if self.outside {
+                    Trace::Unknown
+                } else {
+                    Trace::Nothing
+                };
+                (String::new(), format!("{}; {why}", park.detail), trace)
+            }
         };
         let kind = if park.resume_at.is_some() {
             Unfinished::Waiting
@@ -114,7 +123,7 @@ impl<T: Serialize> Acted<T> {
                 ),
             ],
         );
-        update.expression.push_str(claim.clean_after(self.outside));
+        claim.leave_trace(&mut update, trace);
         self.name_external(&mut update);
         if let Some(resume_at) = park.resume_at {
             // What waits for a time has not failed: its attempts are counted anew then.
@@ -129,6 +138,8 @@ impl<T: Serialize> Acted<T> {
             key: claim.key.clone(),
             reason: park.code.to_owned(),
             resume_at: park.resume_at,
+            first_claimed_at: claim.first_claimed_at,
+            unaccounted: claim.unaccounted() + u64::from(trace == Trace::Unknown),
         };
         (update, parked)
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::fenced::{Fenced, FencedUpdate, taken_over};
+use super::release::Trace;
 use super::size::body_of;
 use super::together::Together;
 use super::{Acted, Companion, Ledger, Park, Sealed};
@@ -124,7 +125,12 @@ impl<T: Serialize> Acted<T> {
             }
             Together::Contended => {
                 let why = Why::new("store_contended", "other writes to the same items were under way");
-                return Err(self.claim.end_lease(&why, self.outside).await);
+                let trace = if self.outside {
+                    Trace::Unknown
+                } else {
+                    Trace::Nothing
+                };
+                return Err(self.claim.end_lease(&why, trace).await);
             }
             Together::Lost(record) => record,
         };

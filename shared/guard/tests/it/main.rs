@@ -25,6 +25,7 @@ mod size;
 mod standing;
 mod surface;
 mod sweep;
+mod unaccounted;
 mod wire;
 mod world;
 mod writes;
