@@ -85,7 +85,7 @@ async fn plan(runs: u64) -> Result<()> {
     let before_kib = kib_of("VmRSS")?;
     std::fs::write("/proc/self/clear_refs", "5").context("peak could not be reset")?;
     let began_ms = SystemClock.now_ms();
-    let answer = ctl::run(&cli, &there, &mut "".as_bytes()).await;
+    let answer = ctl::run(&cli, &there, &mut "".as_bytes(), &mut std::io::sink()).await;
     let took_ms = SystemClock.now_ms() - began_ms;
     let peak_kib = kib_of("VmHWM")?;
     let planned: Value = serde_json::from_str(&answer.stdout).with_context(|| format!("{answer:?}"))?;

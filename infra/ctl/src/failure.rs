@@ -61,14 +61,9 @@ pub enum Failure {
     /// What is on record does not agree with itself: the first difference.
     #[error("{0}")]
     Differs(String),
-    /// It ended in the middle; what came before is good and is printed.
-    #[error("{what}")]
-    Stopped {
-        /// What was written before.
-        stdout: String,
-        /// Why it ended.
-        what: String,
-    },
+    /// The result could not be written.
+    #[error("standard output cannot be written: {0}")]
+    Output(#[source] std::io::Error),
 }
 
 impl Failure {
@@ -105,7 +100,7 @@ impl Failure {
             Self::Invalid { .. } | Self::Environment(_) => Exit::Invalid,
             Self::NotFound(_) => Exit::NotFound,
             Self::Refused(_) => Exit::Refused,
-            Self::Aws { .. } | Self::Ledger(_) | Self::Row(_) | Self::Differs(_) | Self::Stopped { .. } => {
+            Self::Aws { .. } | Self::Ledger(_) | Self::Row(_) | Self::Differs(_) | Self::Output(_) => {
                 Exit::Failed
             }
         }
@@ -123,17 +118,8 @@ impl Failure {
             | Self::Ledger(_)
             | Self::Row(_)
             | Self::Differs(_)
-            | Self::Stopped { .. } => &[],
+            | Self::Output(_) => &[],
         }
-    }
-
-    /// What goes to standard output all the same; nothing for most.
-    #[must_use]
-    pub fn stdout(&self) -> &str {
-        if let Self::Stopped { stdout, .. } = self {
-            return stdout;
-        }
-        ""
     }
 
     /// For programs. **Shape**: `{"error":{"code","message","problems"}}`.

@@ -2,11 +2,12 @@
 //!
 //! A noun is a module of [`verbs`], a verb a file below it: its arguments, and a `run` that turns them into a
 //! [`report::Report`] or a [`failure::Failure`]. Neither prints: [`run`] makes the text or the JSON of it, and `main`
-//! writes that out. What a verb needs from outside it asks [`world::Worlds`] for, and only when its input is sound: a bad
+//! writes that out. Only a verb whose result has no bound writes as it goes, to [`out::Out`]. What a verb needs from outside it asks [`world::Worlds`] for, and only when its input is sound: a bad
 //! file is refused without a region or a credential.
 
 pub mod cli;
 pub mod failure;
+pub mod out;
 pub mod reach;
 pub mod report;
 pub mod settings;
@@ -15,10 +16,11 @@ pub mod text;
 pub mod verbs;
 pub mod world;
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use cli::{Cli, Noun};
 use failure::Failure;
+use out::Out;
 use report::{Answer, Report};
 use world::Worlds;
 
@@ -28,6 +30,8 @@ pub struct App<'a> {
     pub worlds: &'a dyn Worlds,
     /// What `-` reads.
     pub stdin: &'a mut dyn Read,
+    /// Where a verb writes as it goes.
+    pub out: Out<'a>,
 }
 
 impl std::fmt::Debug for App<'_> {
@@ -36,13 +40,16 @@ impl std::fmt::Debug for App<'_> {
     }
 }
 
-/// Runs one command and says what to print and how to exit.
-pub async fn run(cli: &Cli, worlds: &dyn Worlds, stdin: &mut dyn Read) -> Answer {
-    let mut app = App { worlds, stdin };
-    match dispatch(&mut app, &cli.noun).await {
+/// Runs one command and says what to print and how to exit. What it writes as it goes is on `stdout` by then, and the
+/// answer's own output stands behind it.
+pub async fn run(cli: &Cli, worlds: &dyn Worlds, stdin: &mut dyn Read, stdout: &mut dyn Write) -> Answer {
+    let out = Out::new(stdout, cli.json);
+    let mut app = App { worlds, stdin, out };
+    let answer = match dispatch(&mut app, &cli.noun).await {
         Ok(report) => Answer::of_report(report, cli.json),
         Err(failure) => Answer::of_failure(&failure, cli.json),
-    }
+    };
+    app.out.rest(answer)
 }
 
 async fn dispatch(app: &mut App<'_>, noun: &Noun) -> Result<Report, Failure> {

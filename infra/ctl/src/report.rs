@@ -20,7 +20,7 @@ pub struct Report {
 /// What the process prints, and how it exits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// To standard output.
+    /// To standard output, behind what the verb wrote as it went.
     pub stdout: String,
     /// To standard error.
     pub stderr: String,
@@ -64,7 +64,7 @@ impl Answer {
             stderr.push_str(&format!("  {problem}\n"));
         }
         Self {
-            stdout: line(failure.stdout()),
+            stdout: String::new(),
             stderr,
             exit,
         }

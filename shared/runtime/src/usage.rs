@@ -274,7 +274,8 @@ pub fn fold(kinds: impl IntoIterator<Item = Kind>) -> Sum {
 }
 
 /// Reads an entry's row: every attribute but the table's key and the hash is a field, so that an added one shows.
-fn recorded(mut row: Item) -> Recorded {
+#[must_use]
+pub fn recorded(mut row: Item) -> Recorded {
     let mut own = |name: &str| match row.remove(name) {
         Some(AttributeValue::S(text)) => text,
         Some(_) | None => String::new(),

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use clap::Parser;
 use ctl::cli::Cli;
 use ctl::report::Answer;
-use ctl::world::World;
+use ctl::world::{World, Worlds};
 use ratchet_guard::clock::{Clock, CountedAttemptIds, ManualClock};
 use ratchet_guard::embedded::{EmbeddedDynamo, InstantSleep, REGION};
 use ratchet_guard::schema;
@@ -95,7 +95,7 @@ impl Bench {
     /// Runs a command line with this standard input.
     pub(crate) async fn run_with(&self, args: &[&str], stdin: &str) -> Result<Answer> {
         let cli = Cli::try_parse_from(std::iter::once(&"ctl").chain(args))?;
-        Ok(ctl::run(&cli, &self.world, &mut stdin.as_bytes()).await)
+        printed(&cli, &self.world, stdin).await
     }
 
     /// Runs a command line with `--json` and reads what it prints.
@@ -108,6 +108,16 @@ impl Bench {
     pub(crate) async fn put(&self, document: &Value) -> Result<Answer> {
         self.run_with(&["org", "put", "-"], &document.to_string()).await
     }
+}
+
+/// Runs a command; its answer has all that it printed, also what it wrote as it went.
+pub(crate) async fn printed(cli: &Cli, worlds: &dyn Worlds, stdin: &str) -> Result<Answer> {
+    let mut written = Vec::new();
+    let answer = ctl::run(cli, worlds, &mut stdin.as_bytes(), &mut written).await;
+    Ok(Answer {
+        stdout: String::from_utf8(written)? + &answer.stdout,
+        ..answer
+    })
 }
 
 /// What a command printed, as JSON.

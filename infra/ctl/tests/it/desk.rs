@@ -13,7 +13,7 @@ use ratchet_runtime::serve::Function;
 use ratchet_runtime::signed::Invoked;
 use serde_json::Value;
 
-use crate::bench::json_of;
+use crate::bench::{json_of, printed};
 use local::stand::Stand;
 
 /// An hour that has all that a test does, as arguments.
@@ -87,7 +87,7 @@ pub(crate) async fn run(world: &Stand, args: &[&str]) -> Result<Answer> {
             deadline_ms: world.clock_ms() + world.cloud.timeout_ms("reconcile"),
         }),
     };
-    Ok(ctl::run(&cli, &there, &mut "".as_bytes()).await)
+    printed(&cli, &there, "").await
 }
 
 /// Runs a command line with `--json`, and reads what it prints.

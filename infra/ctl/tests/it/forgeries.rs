@@ -8,9 +8,10 @@ use serde_json::json;
 
 use crate::bench::Bench;
 use crate::bills::{billed, month, org, seal, usage, verify, verify_with};
+use crate::entries::row_of;
 use crate::life::Life;
 
-fn row_key(partition: &str, sort: &str) -> Item {
+pub(crate) fn row_key(partition: &str, sort: &str) -> Item {
     Item::from([
         ("org_period".to_owned(), AttributeValue::S(partition.to_owned())),
         ("sk".to_owned(), AttributeValue::S(sort.to_owned())),
@@ -149,15 +150,7 @@ async fn an_added_entry_is_named() -> Result<()> {
         fields.insert(name.to_owned(), bill::Field::text(value));
     }
     let entry = bill::Entry::new(fields);
-    let mut row = row_key("acme#2026-02", &bill::charge_key(&bug));
-    for (name, field) in entry.fields() {
-        let value = match field {
-            bill::Field::Text(text) => AttributeValue::S(text.clone()),
-            bill::Field::Number(digits) => AttributeValue::N(digits.clone()),
-        };
-        row.insert(name.clone(), value);
-    }
-    row.insert("hash".to_owned(), AttributeValue::S(entry.hash()));
+    let row = row_of("acme#2026-02", &bill::charge_key(&bug), &entry);
     dynamo
         .put_item()
         .table_name("usage")

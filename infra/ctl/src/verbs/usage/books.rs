@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::world::World;
 
 /// Keys of one `BatchGetItem`. Source: DynamoDB's limit.
-const KEYS_MAX: usize = 100;
+pub(super) const KEYS_MAX: usize = 100;
 
 /// Calls under way at once. Reason: what they answer is in memory, and a store far away answers each in milliseconds.
 const CALLS_AT_ONCE: usize = 8;
@@ -124,7 +124,8 @@ pub(super) fn ticket_of(org: &OrgId, label: &str) -> Option<TicketRef> {
     })
 }
 
-/// These attributes of the rows of these keys, in no order; a hundred a call, a few calls at once.
+/// These attributes of the rows of these keys, or all where none is named, in no order; a hundred a call, a few calls at
+/// once. No key may be named twice.
 pub(super) async fn rows(
     world: &World,
     table: &str,
@@ -145,14 +146,15 @@ async fn call(world: &World, table: &str, keys: &[Item], attributes: &[&str]) ->
     let names: Vec<String> = (0..attributes.len()).map(|at| format!("#a{at}")).collect();
     let named = attributes.iter().map(|attribute| (*attribute).to_owned());
     let named = names.iter().cloned().zip(named);
+    let asks_all = attributes.is_empty();
     let mut found = Vec::with_capacity(keys.len());
     let mut keys = keys.to_vec();
     for _ in 0..UNPROCESSED_ROUNDS_MAX {
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .consistent_read(true)
-            .projection_expression(names.join(", "))
-            .set_expression_attribute_names(Some(named.clone().collect()))
+            .set_projection_expression((!asks_all).then(|| names.join(", ")))
+            .set_expression_attribute_names((!asks_all).then(|| named.clone().collect()))
             .build()
             .map_err(|error| Failure::Row(error.to_string()))?;
         let mut output = world

@@ -1,39 +1,34 @@
 //! `ctl usage export --org ORG`.
+//!
+//! Entries are written as they are read: what it keeps in memory is one read of seals and one of entries, however many are
+//! exported.
 
-use std::collections::BTreeMap;
+mod cursor;
+mod line;
 
-use ratchet_domain::bill::{Kind, Recorded};
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ratchet_domain::bill::{self, Recorded};
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
+use ratchet_domain::settings::Problem;
+use ratchet_guard::store::Item;
+use ratchet_runtime::usage::recorded;
 use ratchet_runtime::usage::seal::Leaf;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::books::Books;
-use super::explain::fields;
+use super::books::{Books, KEYS_MAX, rows};
 use crate::App;
 use crate::failure::Failure;
 use crate::report::Report;
+use line::{Line, Lines};
 
-/// The columns of the CSV, in their order; it only grows at its end.
-const COLUMNS: [&str; 17] = [
-    "cursor",
-    "key",
-    "kind",
-    "quantity",
-    "org",
-    "period",
-    "bug",
-    "ticket",
-    "plan",
-    "billed_at",
-    "credited_at",
-    "ai_confidence",
-    "ai_threshold",
-    "location_confidence",
-    "location_threshold",
-    "repos",
-    "hash",
-];
+pub use cursor::Cursor;
+pub use line::Format;
+
+/// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
+const BATCHES_A_READ: i32 = 4;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -45,7 +40,10 @@ Examples:
 Sealed entries are exported in the order of their seals, which never changes: an entry that comes later stands behind. Each
 line has the cursor to go on after it; a receiver that keys on org, key and period gets each entry once, however often it
 reads. A quantity is 1 for a charge and -1 for a credit. An entry that does not verify, sealed or not, ends the export with
-exit code 1 and its key; what stands before it is good.")]
+exit code 1 and its key; what stands before it is good.
+
+Lines are written as they are read, so a failure stands behind whole lines, and an export may be cut short at any time. With
+--json the document of a failure has the entries before it too.")]
 pub struct Args {
     /// The org.
     #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
@@ -56,271 +54,230 @@ pub struct Args {
     /// Begin with this month; the org's current one unless said.
     #[arg(long, value_name = "YYYY-MM", value_parser = crate::cli::period)]
     pub from: Option<Period>,
-    /// How each entry is written.
+    /// How each entry is written, unless --json is given.
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub format: Format,
-    /// Most entries of this export.
-    #[arg(long, default_value_t = 10_000)]
-    pub limit: usize,
+    /// Most entries of this export; all that are sealed unless said.
+    #[arg(long, value_name = "ENTRIES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
 }
 
-/// How entries are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// One JSON object a line.
-    Jsonl,
-    /// Comma-separated, with a header.
-    Csv,
-}
-
-/// How many entries of each period have been exported: `2026-11=120,2026-12=4`. Periods that are not named and lie between
-/// the first and now are at nought.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(BTreeMap<Period, u64>);
-
-impl Cursor {
-    /// Reads a cursor.
-    ///
-    /// # Errors
-    /// The form that it must have.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let part = |part: &str| {
-            let (period, count) = part.split_once('=')?;
-            Some((Period::parse(period)?, count.parse().ok()?))
-        };
-        let parts: Option<Vec<(Period, u64)>> = text.split(',').map(part).collect();
-        let parts =
-            parts.ok_or_else(|| "must be a cursor of an export, as 2026-11=120,2026-12=4".to_owned())?;
-        Ok(Self(parts.into_iter().collect()))
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts: Vec<String> = self
-            .0
-            .iter()
-            .map(|(period, count)| format!("{period}={count}"))
-            .collect();
-        f.write_str(&parts.join(","))
-    }
+/// How an export ends.
+enum End {
+    /// There is an entry behind the last one that was wanted.
+    Limit,
+    /// Nobody reads any more.
+    Unread,
+    /// The key of an entry that does not verify.
+    Fault(String),
 }
 
 /// An export under way.
-struct Export<'a> {
+struct Export<'a, 'o> {
     books: &'a Books,
+    lines: Lines<'a, 'o>,
+    /// Behind what is written.
     cursor: Cursor,
-    lines: Vec<(String, Recorded)>,
-    limit: usize,
+    /// See [`next`].
+    next: BTreeMap<Period, u64>,
+    written: u64,
+    limit: u64,
 }
 
-/// Runs the verb. **JSON**: `{"org","format","entries":[{"cursor","quantity",..}],"cursor","more"}`.
+/// Runs the verb. **JSON**: `{"entries":[{"cursor","quantity",..}],"org","cursor","more"}`, the entries first, as they are
+/// read; `more` says that `--limit` left some out.
 ///
 /// # Errors
-/// [`Failure::Stopped`] with what was exported before an entry that does not verify; [`Failure::Invalid`] for a cursor in
-/// the future; [`Failure::Aws`].
+/// [`Failure::Differs`] at an entry that does not verify, behind what was written before it; [`Failure::Invalid`] for a
+/// cursor in the future or beyond what is sealed; [`Failure::Output`]; [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let books = Books::open(&world, &args.org).await?;
     let cursor = match &args.since {
         Some(cursor) => cursor.clone(),
-        None => Cursor(BTreeMap::from([(books.period("--from", args.from.as_ref())?, 0)])),
+        None => Cursor::before(books.period("--from", args.from.as_ref())?),
     };
-    let last = books.current();
-    if let Some(period) = cursor.0.keys().next_back() {
-        books.period("--since", Some(period))?;
-    }
     let mut export = Export {
+        next: next(&books, &cursor).await?,
         books: &books,
+        lines: Lines::new(&mut app.out, args.format),
         cursor,
-        lines: Vec::new(),
-        limit: args.limit,
+        written: 0,
+        limit: args.limit.unwrap_or(u64::MAX),
     };
-    let mut period = export
-        .cursor
-        .0
-        .keys()
-        .next()
-        .cloned()
-        .unwrap_or_else(|| last.clone());
-    let mut fault = None;
-    while period <= last && fault.is_none() && export.lines.len() < export.limit {
-        fault = export.period(&period).await?;
-        period = period.next();
-    }
-    let text = written(args.format, &export.lines);
-    if let Some(key) = fault {
-        return Err(Failure::Stopped {
-            stdout: text,
-            what: format!("entry does not verify, the export ends before it key=`{key}`"),
-        });
-    }
-    let entries: Vec<Value> = export
-        .lines
-        .iter()
-        .map(|(cursor, entry)| line(cursor, entry))
-        .collect();
-    let cursor = export.cursor.to_string();
+    let end = export.periods().await?;
+    let (written, cursor) = (export.written, export.cursor);
+    let note = match &end {
+        Some(End::Fault(key)) => {
+            return Err(Failure::Differs(format!(
+                "entry does not verify, the export ends before it key=`{key}`"
+            )));
+        }
+        Some(End::Unread) => {
+            "nobody reads any more; go on with --since and the cursor of the last line that was read"
+                .to_owned()
+        }
+        Some(End::Limit) | None => format!("{written} entries, go on with --since {cursor}"),
+    };
     Ok(Report {
-        text,
+        text: String::new(),
         json: json!({
             "org": args.org,
-            "entries": entries,
-            "cursor": cursor,
-            "more": export.lines.len() >= args.limit,
+            "cursor": cursor.to_string(),
+            "more": end.is_some(),
         }),
-        notes: vec![format!(
-            "{} entries, go on with --since {cursor}",
-            export.lines.len()
-        )],
+        notes: vec![note],
     })
 }
 
-impl Export<'_> {
-    /// The period's entries behind the cursor; the key of one that does not verify.
-    async fn period(&mut self, period: &Period) -> Result<Option<String>, Failure> {
-        let done = self.cursor.0.get(period).copied().unwrap_or(0);
-        let (mut seq, mut at) = (0, 0);
+/// The batch that comes next in each period whose sealed entries the cursor has all: those seals need not be read again.
+///
+/// # Errors
+/// [`Failure::Invalid`] for a cursor that names a period in the future, or more entries than are sealed: entries that come
+/// later would be passed over.
+async fn next(books: &Books, cursor: &Cursor) -> Result<BTreeMap<Period, u64>, Failure> {
+    let mut next = BTreeMap::new();
+    for (period, &count) in cursor.periods() {
+        books.period("--since", Some(period))?;
+        if count == 0 {
+            continue;
+        }
+        let last = books.usage.last_batch(&books.org, period).await?;
+        let sealed = last.as_ref().map_or(0, |last| last.tree.size());
+        if count > sealed {
+            return Err(Failure::Invalid {
+                what: "command line".to_owned(),
+                problems: vec![Problem {
+                    path: "--since".to_owned(),
+                    problem: format!(
+                        "is beyond what is sealed: {sealed} entries of {period}, and it counts {count}"
+                    ),
+                }],
+            });
+        }
+        if let Some(last) = last.filter(|_| count == sealed) {
+            next.insert(period.clone(), last.seq + 1);
+        }
+    }
+    Ok(next)
+}
+
+impl Export<'_, '_> {
+    /// Every period from the cursor's first to now; what ends it before it is through.
+    async fn periods(&mut self) -> Result<Option<End>, Failure> {
+        if !self.lines.begin()? {
+            return Ok(Some(End::Unread));
+        }
+        let last = self.books.current();
+        let first = self.cursor.periods().keys().next();
+        let mut period = first.cloned().unwrap_or_else(|| last.clone());
+        while period <= last {
+            let end = self.period(&period).await?;
+            if end.is_some() {
+                return Ok(end);
+            }
+            period = period.next();
+        }
+        Ok(None)
+    }
+
+    /// The period's entries behind the cursor, as many at once as one call reads, whichever batches they are of.
+    async fn period(&mut self, period: &Period) -> Result<Option<End>, Failure> {
+        let done = self.cursor.count(period);
+        let (mut seq, mut at) = match self.next.get(period) {
+            Some(seq) => (*seq, done),
+            None => (0, 0),
+        };
+        let mut page = Vec::with_capacity(KEYS_MAX);
         loop {
-            let batches = self.books.usage.batches(&self.books.org, period, seq, 4).await?;
+            let batches = self
+                .books
+                .usage
+                .batches(&self.books.org, period, seq, BATCHES_A_READ)
+                .await?;
             if batches.is_empty() {
-                // What the sealer would not seal is not passed over in silence.
-                let stop = self.books.usage.stop(&self.books.org, period, seq).await?;
-                return Ok(stop.map(|stop| stop.key));
+                break;
             }
             for batch in batches {
                 seq = batch.seq + 1;
-                for leaf in &batch.leaves {
+                for leaf in batch.leaves {
                     at += 1;
                     if at <= done {
                         continue;
                     }
-                    if self.lines.len() >= self.limit {
-                        return Ok(None);
+                    page.push(leaf);
+                    if page.len() < KEYS_MAX {
+                        continue;
                     }
-                    let Some(entry) = self.good(leaf).await? else {
-                        return Ok(Some(leaf.key.clone()));
-                    };
-                    self.cursor.0.insert(period.clone(), at);
-                    self.lines.push((self.cursor.to_string(), entry));
+                    let end = self.page(period, &page).await?;
+                    if end.is_some() {
+                        return Ok(end);
+                    }
+                    page.clear();
                 }
             }
         }
-    }
-
-    /// The entry of a leaf, where it is still what was sealed.
-    async fn good(&self, leaf: &Leaf) -> Result<Option<Recorded>, Failure> {
-        let entry = self.books.usage.entry(&leaf.partition, &leaf.key).await?;
-        Ok(entry.filter(|entry| entry.verified().is_ok() && entry.hash == leaf.hash))
-    }
-}
-
-fn quantity(entry: &Recorded) -> i64 {
-    match entry.verified() {
-        Ok(Kind::Credit) => -1,
-        Ok(Kind::MappedBug) | Err(_) => 1,
-    }
-}
-
-fn line(cursor: &str, entry: &Recorded) -> Value {
-    let mut value = fields(entry);
-    if let Some(object) = value.as_object_mut() {
-        object.insert("quantity".to_owned(), Value::from(quantity(entry)));
-        object.insert("cursor".to_owned(), Value::from(cursor));
-    }
-    value
-}
-
-fn written(format: Format, lines: &[(String, Recorded)]) -> String {
-    match format {
-        Format::Jsonl => {
-            let lines: Vec<String> = lines
-                .iter()
-                .map(|(cursor, entry)| line(cursor, entry).to_string())
-                .collect();
-            lines.join("\n")
+        let end = self.page(period, &page).await?;
+        if end.is_some() {
+            return Ok(end);
         }
-        Format::Csv => csv(lines),
+        // What the sealer would not seal is not passed over in silence.
+        let stop = self.books.usage.stop(&self.books.org, period, seq).await?;
+        Ok(stop.map(|stop| End::Fault(stop.key)))
     }
-}
 
-/// **Source**: RFC 4180, with `\n` as its line end.
-fn csv(lines: &[(String, Recorded)]) -> String {
-    let mut rows = vec![row(COLUMNS)];
-    for (cursor, entry) in lines {
-        let quantity = quantity(entry).to_string();
-        rows.push(row(COLUMNS.map(|column| match column {
-            "cursor" => cursor,
-            "quantity" => &quantity,
-            "hash" => &entry.hash,
-            name => entry.entry.get(name).unwrap_or_default(),
-        })));
-    }
-    rows.join("\n")
-}
-
-/// One row; a cell is quoted where it has a comma, a quote or a line end.
-fn row(cells: [&str; COLUMNS.len()]) -> String {
-    let mut writer = csv_core::Writer::new();
-    // Room for cells of quotes alone: each is doubled, two stand around a cell, and a comma behind it.
-    let most = cells.iter().map(|cell| 2 * cell.len() + 3).sum();
-    let mut written = vec![0; most];
-    let mut end = 0;
-    for (at, cell) in cells.iter().enumerate() {
-        if at > 0 {
-            end += writer.delimiter(rest(&mut written, end)).1;
+    /// Writes the entries of these leaves up to the limit, or to one that is not what was sealed.
+    async fn page(&mut self, period: &Period, leaves: &[Leaf]) -> Result<Option<End>, Failure> {
+        let room = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
+        let wanted = leaves.get(..room).unwrap_or(leaves);
+        let mut end = (wanted.len() < leaves.len()).then_some(End::Limit);
+        if wanted.is_empty() {
+            return Ok(end);
         }
-        end += writer.field(cell.as_bytes(), rest(&mut written, end)).2;
-    }
-    end += writer.finish(rest(&mut written, end)).1;
-    written.truncate(end);
-    String::from_utf8_lossy(&written).into_owned()
-}
-
-fn rest(written: &mut [u8], from: usize) -> &mut [u8] {
-    written.get_mut(from..).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use ratchet_domain::bill::{Entry, Field};
-
-    use super::*;
-
-    #[test]
-    fn a_cell_with_a_comma_a_quote_or_a_line_end_is_quoted() {
-        let entry = Recorded {
-            partition: "acme#2026-11".to_owned(),
-            key: "entry#b".to_owned(),
-            hash: "h,".to_owned(),
-            entry: Entry::new([
-                ("bug", Field::text("two\nlines")),
-                ("org", Field::text("\"")),
-                ("plan", Field::text("=1+1")),
-                ("repos", Field::text("a/b,a/c")),
-                ("ticket", Field::text("say \"x\"")),
-                ("billed_at", Field::number(7)),
-            ]),
-        };
-        let text = csv(&[("2026-11=1,2026-12=4".to_owned(), entry)]);
-        let (header, row) = text.split_once('\n').unwrap();
-        assert_eq!(header, COLUMNS.join(","));
-        let row_wanted = concat!(
-            "\"2026-11=1,2026-12=4\",,,1,\"\"\"\",,\"two\nlines\",\"say \"\"x\"\"\",=1+1,7,,,,,,",
-            "\"a/b,a/c\",\"h,\""
-        );
-        assert_eq!(row, row_wanted);
-    }
-
-    #[test]
-    fn a_cursor_is_read_back_and_nonsense_is_not() {
-        let text = "2026-11=120,2026-12=4";
-        assert_eq!(
-            Cursor::parse(text).map(|cursor| cursor.to_string()).as_deref(),
-            Ok(text)
-        );
-        for text in ["", "2026-11", "2026-13=1", "2026-11=-1", "x=1"] {
-            assert!(Cursor::parse(text).is_err(), "{text}");
+        let entries = self.entries(wanted).await?;
+        let place = bill::partition(&self.books.org, period, 0);
+        let mut lines = Vec::with_capacity(wanted.len());
+        for leaf in wanted {
+            let entry = entries.get(&(leaf.partition.clone(), leaf.key.clone()));
+            let is_of_period = leaf.partition.split('+').next() == Some(place.as_str());
+            let sealed = entry.filter(|entry| is_of_period && entry.hash == leaf.hash);
+            let Some((entry, kind)) = sealed.and_then(|entry| Some((entry, entry.verified().ok()?))) else {
+                end = Some(End::Fault(leaf.key.clone()));
+                break;
+            };
+            self.cursor.advance(period);
+            let cursor = self.cursor.to_string();
+            lines.push(Line { cursor, kind, entry });
         }
+        self.written += lines.len() as u64;
+        if !self.lines.write(&lines)? {
+            return Ok(Some(End::Unread));
+        }
+        Ok(end)
+    }
+
+    /// The entries of these leaves that there are, by partition and key.
+    async fn entries(&self, leaves: &[Leaf]) -> Result<BTreeMap<(String, String), Recorded>, Failure> {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        // A seal that somebody rewrote may have a leaf twice, and the store refuses to be asked for one row twice.
+        let places: BTreeSet<(&str, &str)> = leaves
+            .iter()
+            .map(|leaf| (leaf.partition.as_str(), leaf.key.as_str()))
+            .collect();
+        let keys: Vec<Item> = places
+            .into_iter()
+            .map(|(partition, key)| {
+                Item::from([
+                    ("org_period".to_owned(), text(partition)),
+                    ("sk".to_owned(), text(key)),
+                ])
+            })
+            .collect();
+        let table = self.books.world.table("USAGE_TABLE")?;
+        let rows = rows(&self.books.world, &table, &keys, &[]).await?;
+        let entries = rows.into_iter().map(recorded);
+        Ok(entries
+            .map(|entry| ((entry.partition.clone(), entry.key.clone()), entry))
+            .collect())
     }
 }
