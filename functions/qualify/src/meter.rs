@@ -6,7 +6,7 @@
 //! - sort `total`: `mapped_bugs` and `credits` (N), how many of each the partition has. **Lifetime**: for ever; it can be
 //!   rebuilt.
 
-use ratchet_domain::bill::{self, Entry, Field, Flag, Recorded};
+use ratchet_domain::bill::{self, CreditFlag, Entry, Field, Flag, Recorded};
 use ratchet_domain::bug::{Bug, Mapping};
 use ratchet_domain::credit::CreditAsked;
 use ratchet_domain::decision::Decision;
@@ -45,7 +45,8 @@ pub(crate) struct Occasion {
 }
 
 impl Charge {
-    /// The charge for one bug, with what proves it. Every input is on record, so every attempt makes the same one.
+    /// The charge for one bug, with what proves it. Scores and words are on record; thresholds, zone and plan are those in
+    /// force at this attempt, and the first transaction that lands decides which these were.
     pub(crate) fn of(
         at: &BugAt,
         settings: &Settings,
@@ -87,6 +88,7 @@ impl Charge {
             ("repos", Field::text(repos.join(","))),
             ("decision", Field::text(decision.gate.as_str())),
             ("plan", Field::text(plan)),
+            ("time_zone", Field::text(billing.time_zone.name())),
             ("billed_at", Field::number(billed_at)),
         ]);
         let (limits, parts) = occasion.parts(&bug_id, billing.spread());
@@ -255,10 +257,16 @@ impl Meter {
             ("by", Field::text(&claim.by)),
             ("note", Field::text(&claim.note)),
             ("asked_at", Field::number(claim.asked_at_ms)),
+            ("time_zone", Field::text(billing.time_zone.name())),
             ("credited_at", Field::number(credited_at)),
         ]);
+        let flag = CreditFlag {
+            org_period: partition.clone(),
+            entry: key.clone(),
+            hash: entry.hash(),
+        };
         let companions = vec![
-            Companion::sealed_step(ledger, &key_of(&claim.ticket, step::CREDIT), &charge.hash, &key)?,
+            Companion::sealed_step(ledger, &key_of(&claim.ticket, step::CREDIT), &charge.hash, &flag)?,
             self.entry(&partition, &key, &entry)?,
             Companion::count(&self.table, total(&partition), &[("credits", 1)], None)?,
         ];

@@ -4,6 +4,8 @@
 //! entry of its own. The words here are shared by whoever writes, seals, checks, explains and exports entries; only
 //! `qualify` writes them.
 
+mod digits;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,7 +14,7 @@ use thiserror::Error;
 
 use crate::ids::{BugId, ContentHash, OrgId, digest_of};
 use crate::merkle::Hash;
-use crate::period::Period;
+use crate::period::{Period, Zone};
 
 /// What begins every entry's sort key.
 pub const ENTRY: &str = "entry#";
@@ -132,12 +134,23 @@ impl Flag {
     }
 }
 
+/// The result of the step `credit`: where a bug's one credit is, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditFlag {
+    /// The usage table's partition that has the credit.
+    pub org_period: String,
+    /// The credit's sort key there.
+    pub entry: String,
+    /// The credit's own hash.
+    pub hash: String,
+}
+
 /// A field's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
     /// A text.
     Text(String),
-    /// A number, as its digits.
+    /// A number, as its digits; made by [`Field::number`].
     Number(String),
 }
 
@@ -148,10 +161,10 @@ impl Field {
         Self::Text(value.into())
     }
 
-    /// A number.
+    /// A number, in the one form of its digits that every store gives the same hash.
     #[must_use]
     pub fn number(value: impl ToString) -> Self {
-        Self::Number(value.to_string())
+        Self::Number(digits::canonical(&value.to_string()))
     }
 
     /// Its characters.
@@ -226,6 +239,14 @@ impl Kind {
             Self::Credit => "credit",
         }
     }
+
+    /// The field that has the entry's own time.
+    fn time(self) -> &'static str {
+        match self {
+            Self::MappedBug => "billed_at",
+            Self::Credit => "credited_at",
+        }
+    }
 }
 
 /// Why an entry does not verify.
@@ -240,6 +261,9 @@ pub enum Fault {
     /// Nobody writes such an entry.
     #[error("it is of no known kind")]
     Kind,
+    /// Its own time lies in another month.
+    #[error("its period is not the month of its time in its time zone")]
+    Period,
 }
 
 /// An entry as it stands in the usage table.
@@ -273,6 +297,11 @@ impl Recorded {
             "credit" => (Kind::Credit, format!("{ENTRY}{bug}#credit")),
             _ => return Err(Fault::Kind),
         };
+        let month = Zone::named(get("time_zone")).zip(get(kind.time()).parse().ok());
+        let month = month.map(|(zone, at_ms)| Period::of(at_ms, &zone));
+        if month.is_none_or(|month| month.as_str() != get("period")) {
+            return Err(Fault::Period);
+        }
         if whole != Some(place.as_str()) || self.key != key || get("key") != key {
             return Err(Fault::Place);
         }

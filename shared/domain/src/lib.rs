@@ -17,6 +17,7 @@ pub mod park;
 pub mod patch;
 pub mod period;
 pub mod redact;
+pub mod score;
 pub mod settings;
 pub mod stage;
 pub mod step;

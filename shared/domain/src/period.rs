@@ -26,9 +26,13 @@ impl Zone {
     pub fn named(name: &str) -> Option<Self> {
         TimeZone::get(name).ok().map(Self)
     }
-}
 
-impl Zone {
+    /// Its IANA name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
     /// When a calendar day, as `2026-11-30`, begins there, in ms since the Unix epoch.
     #[must_use]
     pub fn start_of_day(&self, day: &str) -> Option<u64> {

@@ -1,5 +1,6 @@
 //! Reads a model's answer field by field: bounded, and with words that help the model mend it.
 
+use ratchet_domain::score::score;
 use serde_json::{Map, Value};
 
 /// The fields of an object in an answer.
@@ -142,7 +143,7 @@ impl<'a> Fields<'a> {
     pub fn share(&mut self, name: &str) -> Result<f64, String> {
         self.value(name)?
             .as_f64()
-            .filter(|share| (0.0..=1.0).contains(share))
+            .and_then(score)
             .ok_or_else(|| format!("`{name}` must be a number from 0 to 1"))
     }
 

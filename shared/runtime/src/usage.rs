@@ -292,7 +292,7 @@ pub fn recorded(mut row: Item) -> Recorded {
 fn field(value: AttributeValue) -> Field {
     match value {
         AttributeValue::S(text) => Field::Text(text),
-        AttributeValue::N(digits) => Field::Number(digits),
+        AttributeValue::N(digits) => Field::number(digits),
         // No entry has a field of another type, so such a one's hash does not fit.
         AttributeValue::Bool(_) | _ => Field::text("field of a type that no entry has"),
     }

@@ -90,6 +90,7 @@ fn charge(org: &OrgId, period: &Period, number: u64) -> Result<(u64, Item, Item)
         ("repos", Field::text("acme/shop")),
         ("decision", Field::text("billed")),
         ("plan", Field::text("paid")),
+        ("time_zone", Field::text("Europe/Berlin")),
         ("billed_at", Field::number(billed_at)),
     ]);
     let flag = Flag {

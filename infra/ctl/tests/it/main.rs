@@ -18,6 +18,7 @@ mod decisions;
 mod desk;
 mod entries;
 mod exports;
+mod forged_credits;
 mod forgeries;
 mod forget;
 mod held;

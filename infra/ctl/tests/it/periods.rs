@@ -43,6 +43,12 @@ async fn a_cap_is_exact_however_many_partitions_its_charges_are_spread_over() ->
         }
         let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
         assert_eq!(shown["total"], json!({ "mapped_bugs": 12 }), "nothing is lost");
+        // They came when the period was signed off, and the next seal takes them.
+        let told = verify(&bench).await?;
+        assert!(told.contains(&format!("{cap} of 12 entries")), "{told}");
+        seal(&bench, true).await?;
+        let told = verify(&bench).await?;
+        assert!(told.contains("12 of 12 entries"), "{told}");
     }
     Ok(())
 }

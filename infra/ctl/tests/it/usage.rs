@@ -46,6 +46,7 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
         "plan",
         "repos",
         "ticket",
+        "time_zone",
     ];
     let entries = shown["entries"].as_array().unwrap();
     for entry in entries {

@@ -18,7 +18,9 @@ fn charge() -> Recorded {
         ("org", Field::text("acme")),
         ("period", Field::text("2026-11")),
         ("bug", Field::text(bug().as_str())),
-        ("billed_at", Field::number(5)),
+        ("time_zone", Field::text("Europe/Berlin")),
+        // Half an hour into November in Berlin.
+        ("billed_at", Field::number(1_793_489_400_000_u64)),
     ]);
     Recorded {
         partition: "acme#2026-11".to_owned(),
@@ -52,7 +54,10 @@ fn a_changed_added_or_missing_field_shows() {
         entry.verified()
     };
     assert_eq!(changed("billed_at", Some(Field::number(6))), Err(Fault::Hash));
-    assert_eq!(changed("billed_at", Some(Field::text("5"))), Err(Fault::Hash));
+    assert_eq!(
+        changed("billed_at", Some(Field::text("1793489400000"))),
+        Err(Fault::Hash)
+    );
     assert_eq!(changed("discount", Some(Field::number(1))), Err(Fault::Hash));
     assert_eq!(changed("billed_at", None), Err(Fault::Hash));
 }
@@ -72,6 +77,21 @@ fn a_moved_entry_shows_though_its_hash_is_right() {
         .insert("kind".to_owned(), Field::text("gift"));
     unknown.hash = unknown.entry.hash();
     assert_eq!(unknown.verified(), Err(Fault::Kind));
+}
+
+#[test]
+fn an_entry_belongs_to_the_month_of_its_own_time_in_its_zone() {
+    for (name, value) in [
+        // An hour earlier it is October in Berlin too, and in New York it still is.
+        ("billed_at", Field::number(1_793_489_400_000_u64 - 3_600_000)),
+        ("time_zone", Field::text("America/New_York")),
+        ("time_zone", Field::text("Nowhere/Land")),
+    ] {
+        let mut moved = charge();
+        moved.entry.fields.insert(name.to_owned(), value);
+        moved.hash = moved.entry.hash();
+        assert_eq!(moved.verified(), Err(Fault::Period), "{name}");
+    }
 }
 
 fn limits(cap: u64, spread: u64, counted: &[u64]) -> Vec<u64> {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Problem, SecretRef};
 use crate::ids::RepoName;
+use crate::score::score;
 
 /// An object of the document, its path, and the list that problems go to.
 pub(super) struct Reader<'a> {
@@ -138,7 +139,7 @@ impl<'a> Reader<'a> {
         let Some(value) = self.value(name) else {
             return Some(default);
         };
-        let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
+        let share = value.as_f64().and_then(score);
         if share.is_none() {
             self.problem(name, "must be a number from 0 to 1");
         }

@@ -30,10 +30,12 @@ Examples:
 
 Every entry is hashed again, the entries are added up against the totals, each one's flag is read from the ledger, the
 Merkle tree is built again from its seals, and the ledger is searched for flags without an entry. The first difference ends
-it, with exit code 1. It reads and writes nothing; what came since the last seal counts as not sealed yet, which is no
-difference unless the period is signed off. The search reads the whole ledger, of every org; --entries-only leaves it out, and
-then a bug that is flagged as billed and that nobody pays for is not found. Keep the root that it tells elsewhere than in the
-table: whoever could change entries and all of their seals at once is found with --root alone.")]
+it, with exit code 1. It writes nothing. What came since the last seal is no difference: the next seal takes it, also a charge
+that was claimed in a period and landed when it was signed off.
+
+The search reads the whole ledger, of every org; --entries-only leaves it out, and then a bug that is flagged as billed and
+that nobody pays for is not found. Keep the root that it tells elsewhere than in the table: whoever could change entries and
+all of their seals at once is found with --root alone.")]
 pub struct Args {
     /// The org.
     #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
@@ -53,7 +55,8 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","period","verified":true,"entries","mapped_bugs","credits","sealed","unsealed",
-/// "batches","root","signed_off","landed","flags"}`; `flags` is null with `--entries-only`.
+/// "batches","root","signed_off","landed","flags","credit_flags"}`; `flags` and `credit_flags` are null with
+/// `--entries-only`.
 ///
 /// # Errors
 /// [`Failure::Differs`] with the first difference; [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
@@ -85,7 +88,10 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         (None, _) => "not sealed yet".to_owned(),
     };
     let searched = match flags {
-        Some(flags) => format!("{flags} bugs flagged as billed, each with its entry"),
+        Some(flags) => format!(
+            "{} bugs flagged as billed and {} as given back, each with its entry",
+            flags.mapped_bugs, flags.credits
+        ),
         None => "not searched for flags without an entry".to_owned(),
     };
     let landed = match audit.landed {
@@ -115,7 +121,8 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "root": root,
             "signed_off": audit.is_final,
             "landed": audit.landed,
-            "flags": flags,
+            "flags": flags.map(|flags| flags.mapped_bugs),
+            "credit_flags": flags.map(|flags| flags.credits),
         }),
         notes: landed,
     })

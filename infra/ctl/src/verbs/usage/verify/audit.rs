@@ -86,7 +86,6 @@ impl Audit {
             books: Arc::clone(books),
             period: period.clone(),
             partitions: before.iter().map(|(partition, _)| partition.clone()).collect(),
-            is_final: audit.is_final,
         };
         let mut sums = vec![Sum::default(); before.len()];
         loop {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ratchet_domain::bill::{Recorded, Sum};
+use ratchet_domain::bill::{Kind, Recorded, Sum};
 use ratchet_domain::period::Period;
 
 use super::super::books::Books;
@@ -18,8 +18,6 @@ pub(super) struct Reading {
     pub(super) period: Period,
     /// Those that have entries.
     pub(super) partitions: Arc<[String]>,
-    /// The period is signed off.
-    pub(super) is_final: bool,
 }
 
 /// What a slice comes to.
@@ -61,8 +59,12 @@ impl Reading {
         let mut sum = Sum::default();
         let mut next = Some(self.books.usage.page(partition, &slice, None).await?);
         while let Some(page) = next {
-            for entry in &page.entries {
-                *sealed += u64::from(self.take(entry, leaves, &mut sum)?);
+            let mut entries = Vec::with_capacity(page.entries.len());
+            for entry in page.entries {
+                let kind = kind_of(&entry)?;
+                sum.add(kind);
+                *sealed += u64::from(leaves.take(&entry)?);
+                entries.push((kind, entry));
             }
             let behind = async {
                 match page.next {
@@ -73,29 +75,19 @@ impl Reading {
                     None => Ok(None),
                 }
             };
-            let (flags, behind) = tokio::join!(flags::of_entries(&self.books, &page.entries), behind);
+            let (flags, behind) = tokio::join!(flags::of_entries(&self.books, &entries), behind);
             flags?;
             next = behind?;
         }
         Ok(sum)
     }
+}
 
-    /// Adds an entry up, and says whether it is sealed.
-    fn take(&self, entry: &Recorded, leaves: &mut Leaves, sum: &mut Sum) -> Result<bool, Failure> {
-        let kind = entry.verified().map_err(|fault| {
-            differs(format!(
-                "entry does not verify: {fault} partition=`{}` key=`{}`",
-                entry.partition, entry.key
-            ))
-        })?;
-        sum.add(kind);
-        let is_sealed = leaves.take(entry)?;
-        if !is_sealed && self.is_final {
-            return Err(differs(format!(
-                "entry came after the period was signed off and is not sealed partition=`{}` key=`{}`",
-                entry.partition, entry.key
-            )));
-        }
-        Ok(is_sealed)
-    }
+fn kind_of(entry: &Recorded) -> Result<Kind, Failure> {
+    entry.verified().map_err(|fault| {
+        differs(format!(
+            "entry does not verify: {fault} partition=`{}` key=`{}`",
+            entry.partition, entry.key
+        ))
+    })
 }
