@@ -170,6 +170,17 @@ impl TicketRef {
         format!("{}:{}", self.provider, self.number)
     }
 
+    /// The org's ticket of a [`Self::label`]; nothing for another text.
+    #[must_use]
+    pub fn labelled(org: &OrgId, label: &str) -> Option<Self> {
+        let (provider, number) = label.split_once(':')?;
+        Some(Self {
+            org: org.clone(),
+            provider: Provider::from_name(provider)?,
+            number: TicketNumber::parse(number).ok()?,
+        })
+    }
+
     /// The id of the bug that this ticket reports.
     /// It exists before any extraction ran, and no extraction can change it.
     #[must_use]
@@ -282,6 +293,16 @@ mod tests {
     fn equal_ticket_numbers_of_two_orgs_are_two_bugs() {
         assert_ne!(ticket("acme", "1").bug(), ticket("globex", "1").bug());
         assert_eq!(ticket("acme", "1").bug(), ticket("acme", "1").bug());
+    }
+
+    #[test]
+    fn a_label_names_its_ticket_and_another_text_names_none() {
+        let acme = OrgId::parse("acme").unwrap();
+        let one = ticket("acme", "5158");
+        assert_eq!(TicketRef::labelled(&acme, &one.label()), Some(one));
+        for text in ["", "5158", "zendesk", "zendesk:", "telegraph:5158", "zendesk:5#8"] {
+            assert_eq!(TicketRef::labelled(&acme, text), None, "{text}");
+        }
     }
 
     #[test]

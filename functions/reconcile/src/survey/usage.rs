@@ -1,9 +1,9 @@
-//! Bills: a period's total is the number of its entries, and the bug of each entry, and of each approval without one, has
-//! its flag.
+//! Bills: each partition's total is the number of its entries, charges and credits apart, and the bug of each entry, and of
+//! each approval without one, has its flag.
 
 use ratchet_domain::bill::{self, Recorded, Sum};
 use ratchet_domain::decision::Approval;
-use ratchet_domain::ids::{OrgId, Provider, RepoName, TicketNumber, TicketRef};
+use ratchet_domain::ids::{OrgId, RepoName, TicketRef};
 use ratchet_domain::period::Period;
 use ratchet_domain::step;
 use ratchet_guard::StageError;
@@ -27,33 +27,75 @@ pub(super) struct Passed {
     pub(super) at: Millis,
 }
 
-/// One period's partition.
-#[derive(Debug, Default)]
-struct Bill {
-    entries: Vec<Recorded>,
+/// One partition of a period.
+#[derive(Debug)]
+struct Part {
+    partition: String,
+    /// As it was before the entries were read.
     total: Sum,
+    entries: Vec<Recorded>,
+}
+
+impl Part {
+    /// What its entries come to. One of no known kind counts as nothing: `ctl usage verify` names it.
+    fn sum(&self) -> Sum {
+        let kinds = [bill::Kind::MappedBug, bill::Kind::Credit];
+        let mut sum = Sum::default();
+        for row in &self.entries {
+            let word = row.entry.get("kind");
+            if let Some(kind) = kinds.into_iter().find(|kind| word == Some(kind.as_str())) {
+                sum.add(kind);
+            }
+        }
+        sum
+    }
 }
 
 impl Survey<'_> {
     pub(super) async fn usage(&mut self, org: &OrgId) -> Result<(), StageError> {
         for period in self.periods(org).await? {
-            let bill = self.bill(org, &period).await?;
-            let count = bill.entries.len() as u64;
-            let total = bill.total.entries();
-            if total != count {
-                self.items.insert(Item {
-                    kind: Kind::TotalDiffers,
-                    org: org.to_string(),
-                    subject: format!("{org}#{period}"),
-                    step: "total".to_owned(),
-                    at: format!("{total}/{count}"),
-                    finding: format!("total is `{total}` and there are `{count}` entries"),
-                    // Only `qualify` may write bills, so a person does this one, with rights of their own.
-                    repair: Repair::Look,
-                });
+            let parts = self.parts(org, &period).await?;
+            // A total counts each entry in the transaction that writes it: what was read lies between the total before and
+            // the total after it.
+            let after = self.bills().totals(org, &period).await?;
+            for part in &parts {
+                let after = after.iter().find(|(partition, _)| *partition == part.partition);
+                self.total(org, part, after.map_or(part.total, |(_, after)| *after));
             }
         }
         Ok(())
+    }
+
+    /// Compares the attributes of one partition's total with its entries.
+    fn total(&mut self, org: &OrgId, part: &Part, after: Sum) {
+        let sum = part.sum();
+        for (attribute, total, count, after) in [
+            (
+                "mapped_bugs",
+                part.total.mapped_bugs,
+                sum.mapped_bugs,
+                after.mapped_bugs,
+            ),
+            ("credits", part.total.credits, sum.credits, after.credits),
+        ] {
+            if (total..=after).contains(&count) {
+                continue;
+            }
+            let partition = &part.partition;
+            self.items.insert(Item {
+                kind: Kind::TotalDiffers,
+                org: org.to_string(),
+                subject: partition.clone(),
+                step: bill::TOTAL.to_owned(),
+                at: format!("{attribute} {total}/{count}"),
+                finding: format!(
+                    "attribute of the total is not the number of the partition's entries of that kind \
+                     partition=`{partition}` attribute=`{attribute}` total=`{total}` entries=`{count}`"
+                ),
+                // Only `qualify` may write bills, so a person does this one, with rights of their own.
+                repair: Repair::Look,
+            });
+        }
     }
 
     /// What was let through in the window: what was charged, and what a person approved without a charge.
@@ -67,7 +109,8 @@ impl Survey<'_> {
     async fn charged(&mut self, org: &OrgId) -> Result<Vec<Passed>, StageError> {
         let mut found = Vec::new();
         for period in self.periods(org).await? {
-            for row in self.bill(org, &period).await?.entries {
+            let parts = self.parts(org, &period).await?;
+            for row in parts.into_iter().flat_map(|part| part.entries) {
                 // A credit is no charge.
                 if row.entry.get("kind") != Some(bill::Kind::MappedBug.as_str()) {
                     continue;
@@ -138,35 +181,38 @@ impl Survey<'_> {
         Ok(periods)
     }
 
-    async fn bill(&self, org: &OrgId, period: &Period) -> Result<Bill, StageError> {
-        let usage = Usage::new(self.reconcile.dynamo.clone(), self.reconcile.usage_table.as_str());
-        let mut bill = Bill::default();
+    fn bills(&self) -> Usage {
+        Usage::new(self.reconcile.dynamo.clone(), self.reconcile.usage_table.as_str())
+    }
+
+    async fn parts(&self, org: &OrgId, period: &Period) -> Result<Vec<Part>, StageError> {
+        let usage = self.bills();
+        let mut parts = Vec::new();
         for (partition, total) in usage.totals(org, period).await? {
-            bill.total = bill.total.and(total);
-            let mut start = None;
+            let (mut entries, mut start) = (Vec::new(), None);
             loop {
                 let page = usage.page(&partition, &Slice::whole(), start).await?;
-                bill.entries.extend(page.entries);
+                entries.extend(page.entries);
                 start = page.next;
                 if start.is_none() {
                     break;
                 }
             }
+            parts.push(Part {
+                partition,
+                total,
+                entries,
+            });
         }
-        Ok(bill)
+        Ok(parts)
     }
 }
 
 /// What a charge's entry tells; nothing where it does not read.
 fn charge(org: &OrgId, row: &Recorded) -> Option<Passed> {
-    let (provider, number_text) = row.entry.get("ticket")?.split_once(':')?;
     Some(Passed {
         told_by: row.key.clone(),
-        ticket: TicketRef {
-            org: org.clone(),
-            provider: Provider::from_name(provider)?,
-            number: TicketNumber::parse(number_text).ok()?,
-        },
+        ticket: TicketRef::labelled(org, row.entry.get("ticket")?)?,
         content: row.entry.get("content")?.to_owned(),
         repos: row
             .entry

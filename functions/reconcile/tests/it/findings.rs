@@ -76,29 +76,6 @@ async fn plan_of_a_world_that_has_moved_is_refused_and_changes_nothing() -> Resu
 }
 
 #[tokio::test]
-async fn total_that_is_not_the_number_of_its_entries_is_found_and_left_to_a_person() -> Result<()> {
-    let world = World::new().await?;
-    world.done(5101).await?;
-    world
-        .set("UsageTable", period(), "SET mapped_bugs = :n", json!({ ":n": 7 }))
-        .await?;
-    let plan = world.plan("a").await?;
-    assert_eq!(kinds(&plan), [Kind::TotalDiffers]);
-    assert!(plan.items[0].finding.contains("`7`") && plan.items[0].finding.contains("`1`"));
-    let applied = world.apply("b", &plan).await?;
-    assert_eq!(
-        (applied.applied, applied.failed),
-        (0, 0),
-        "bills are not written here"
-    );
-    world
-        .set("UsageTable", period(), "SET mapped_bugs = :n", json!({ ":n": 1 }))
-        .await?;
-    assert_eq!(kinds(&world.plan("c").await?), []);
-    Ok(())
-}
-
-#[tokio::test]
 async fn effect_that_is_parked_and_out_is_found_resumed_and_adopted() -> Result<()> {
     let world = World::new().await?;
     world.done(5101).await?;

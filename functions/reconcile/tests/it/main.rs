@@ -13,5 +13,6 @@ mod findings;
 mod healing;
 mod jira;
 mod linear;
+mod totals;
 mod trackers;
 mod world;

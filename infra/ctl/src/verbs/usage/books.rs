@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::{StreamExt, TryStreamExt, stream};
-use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
+use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::{Period, Zone};
 use ratchet_domain::settings::{Problem, Settings};
 use ratchet_guard::store::Item;
@@ -111,16 +111,6 @@ async fn settings(world: &World, org: &OrgId) -> Result<Option<Settings>, Failur
         Failure::Row(format!(
             "settings on record do not validate, put them again org=`{org}`"
         ))
-    })
-}
-
-/// The ticket of a label, as `zendesk:5158`.
-pub(super) fn ticket_of(org: &OrgId, label: &str) -> Option<TicketRef> {
-    let (provider, number) = label.split_once(':')?;
-    Some(TicketRef {
-        org: org.clone(),
-        provider: Provider::from_name(provider)?,
-        number: TicketNumber::parse(number).ok()?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use ratchet_domain::bill::{CREDIT_WINDOW_MS, Flag};
 use ratchet_domain::credit::{CreditAsked, NOTE_CHARS_MAX, Source};
-use ratchet_domain::ids::OrgId;
+use ratchet_domain::ids::{OrgId, TicketRef};
 use ratchet_domain::message::{Body, Envelope};
 use ratchet_domain::settings::Problem;
 use ratchet_domain::stage::Stage;
@@ -11,7 +11,6 @@ use ratchet_runtime::config::Reader;
 use ratchet_runtime::stage::key_of;
 use serde_json::json;
 
-use super::books::ticket_of;
 use crate::App;
 use crate::failure::Failure;
 use crate::report::Report;
@@ -117,7 +116,7 @@ fn checked(args: &Args) -> Result<CreditAsked, Failure> {
             problem: problem.to_owned(),
         });
     };
-    let ticket = ticket_of(&args.org, &args.ticket);
+    let ticket = TicketRef::labelled(&args.org, &args.ticket);
     if ticket.is_none() {
         problem("TICKET", "must be a ticket, as zendesk:5158");
     }

@@ -4,7 +4,7 @@ use ratchet_domain::bill::{self, Recorded};
 use ratchet_domain::ids::{OrgId, TicketRef};
 use serde_json::{Value, json};
 
-use super::books::{Books, ticket_of};
+use super::books::Books;
 use crate::App;
 use crate::failure::Failure;
 use crate::report::Report;
@@ -37,7 +37,7 @@ pub struct Args {
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let books = Books::open(&world, &args.org).await?;
-    let ticket = match ticket_of(&args.org, &args.bug) {
+    let ticket = match TicketRef::labelled(&args.org, &args.bug) {
         Some(ticket) => ticket,
         None => found(&books, &args.bug).await?,
     };
@@ -94,7 +94,7 @@ async fn found(books: &Books, bug: &str) -> Result<TicketRef, Failure> {
             let ticket = entry
                 .entry
                 .get("ticket")
-                .and_then(|label| ticket_of(&books.org, label));
+                .and_then(|label| TicketRef::labelled(&books.org, label));
             return ticket.ok_or_else(|| Failure::Row(format!("entry names no ticket key=`{key}`")));
         }
         period = period.before();

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use ratchet_domain::bill::{CreditFlag, Flag, Kind, Recorded, Sum};
+use ratchet_domain::ids::TicketRef;
 use ratchet_domain::period::Period;
 use ratchet_domain::step;
 use ratchet_guard::store::Item;
 
-use super::super::books::{Books, bodies, rows, ticket_of};
+use super::super::books::{Books, bodies, rows};
 use super::audit::differs;
 use super::beside::beside;
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ pub(super) async fn of_entries(books: &Books, entries: &[(Kind, Recorded)]) -> R
     let mut steps = Vec::with_capacity(entries.len());
     for (kind, entry) in entries {
         let label = entry.entry.get("ticket");
-        let ticket = label.and_then(|label| ticket_of(&books.org, label));
+        let ticket = label.and_then(|label| TicketRef::labelled(&books.org, label));
         let Some(subject) = ticket.map(|ticket| ticket.subject()) else {
             return Err(unflagged(entry, "it names no ticket"));
         };
@@ -72,7 +73,7 @@ pub(super) async fn of_entries(books: &Books, entries: &[(Kind, Recorded)]) -> R
     let bodies = bodies(&books.world, &steps).await?;
     for (kind, entry) in entries {
         let label = entry.entry.get("ticket").unwrap_or_default();
-        let subject = ticket_of(&books.org, label).map(|ticket| ticket.subject());
+        let subject = TicketRef::labelled(&books.org, label).map(|ticket| ticket.subject());
         let subject = subject.unwrap_or_default();
         let flag = |kind| {
             let body = bodies.get(&(subject.clone(), step_of(kind).to_owned()))?;
