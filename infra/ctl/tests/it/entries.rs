@@ -4,10 +4,11 @@ use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use ratchet_domain::bill::{self, Entry, Field};
 use ratchet_domain::ids::{Provider, TicketNumber, TicketRef};
+use ratchet_domain::period::Zone;
 use ratchet_guard::store::Item;
 use serde_json::Value;
 
@@ -37,6 +38,8 @@ pub(crate) fn row_of(partition: &str, key: &str, entry: &Entry) -> Item {
 pub(crate) async fn sealed(bench: &Bench, period: &str, numbers: Range<u64>) -> Result<()> {
     let (org, month) = (org()?, month(period)?);
     let partition = bill::partition(&org, &month, 0);
+    let day = Zone::default().start_of_day(&format!("{period}-15"));
+    let billed_at = day.context("a day of the month")?;
     let mut rows = Vec::new();
     for number in numbers {
         let ticket = TicketRef {
@@ -53,6 +56,8 @@ pub(crate) async fn sealed(bench: &Bench, period: &str, numbers: Range<u64>) -> 
             ("bug", Field::text(ticket.bug().as_str())),
             ("ticket", Field::text(ticket.label())),
             ("plan", Field::text("paid")),
+            ("time_zone", Field::text("UTC")),
+            ("billed_at", Field::number(billed_at)),
         ]);
         rows.push(row_of(&partition, &key, &entry));
     }
