@@ -9,3 +9,4 @@ mod repository;
 mod runbook;
 mod template;
 mod tidy;
+mod writers;

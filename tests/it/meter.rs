@@ -1,4 +1,4 @@
-//! The meter: nameable from one crate, one call site in the whole workspace, and room for a thousand charges a second of one org.
+//! The meter: nameable from one crate, and room for a thousand charges a second of one org.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -9,8 +9,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use ratchet_domain::bill::{SPREAD_MAX, home_part};
 use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
-
-use crate::repository::{files_below, read};
 
 /// The crate `qualify` as this test was linked with it, and the folder of all that it needs.
 fn linked() -> Result<(PathBuf, PathBuf)> {
@@ -67,50 +65,6 @@ fn no_other_crate_can_name_the_meter() -> Result<()> {
         let said = said.context("it compiles")?;
         assert!(said.contains("error[E0603]: module `meter` is private"), "{said}");
     }
-    Ok(())
-}
-
-/// Production files that have one of the words; unit tests stand below their `cfg`, and are no call site.
-fn call_sites(words: &[&str]) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for folder in ["functions", "shared", "infra"] {
-        for path in files_below(folder)? {
-            let is_production = path.contains("/src/") && path.ends_with(".rs") && !path.contains("/tests");
-            // What makes these is where they are defined.
-            if !is_production || path.starts_with("shared/guard/") || path == "shared/domain/src/bill.rs" {
-                continue;
-            }
-            let text = read(&path)?;
-            let production = text.split("#[cfg(test)]").next().unwrap_or_default();
-            if words.iter().any(|word| production.contains(word)) {
-                found.insert(path);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn only(paths: &[&str]) -> BTreeSet<String> {
-    paths.iter().map(|path| (*path).to_owned()).collect()
-}
-
-#[test]
-fn only_the_meter_makes_a_billing_entry() -> Result<()> {
-    let meter = "functions/qualify/src/meter.rs";
-    assert_eq!(call_sites(&["charge_key(", "credit_key("])?, only(&[meter]));
-    // Whatever lands together with a seal is a charge, or the tokens that a model step has spent.
-    let joint = call_sites(&["Companion::entry(", "Companion::count("])?;
-    assert_eq!(joint, only(&[meter, "shared/runtime/src/tokens.rs"]));
-    // Who writes to the usage table besides: the sealer, under keys of its own.
-    let writes = call_sites(&["org_period"])?
-        .intersection(&call_sites(&[".put_item()", ".update_item()", ".delete_item()"])?)
-        .cloned()
-        .collect::<BTreeSet<_>>();
-    let sealer = [
-        "shared/runtime/src/usage/seal.rs",
-        "shared/runtime/src/usage/seal/stop.rs",
-    ];
-    assert_eq!(writes, only(&sealer));
     Ok(())
 }
 
