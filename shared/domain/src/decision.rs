@@ -63,6 +63,32 @@ impl Gate {
     }
 }
 
+/// A person's decision about a parked step.
+///
+/// **Shape**: a sealed step of the ledger, subject that of what is decided, step [`Decided::step`]. **Lifetime**: for ever;
+/// the first decision about a fence stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// `approve`, `edit`, `reject` or `retry`.
+    pub verb: String,
+    /// Who.
+    pub by: String,
+    /// When, in ms.
+    pub at_ms: u64,
+    /// Why, in that person's words.
+    pub note: String,
+    /// The reason for which it was parked.
+    pub reason: String,
+}
+
+impl Decided {
+    /// The ledger's step of a decision about that step, at that fence of it.
+    #[must_use]
+    pub fn step(step: &str, fence: u64) -> String {
+        format!("review#{step}#{fence}")
+    }
+}
+
 /// A bug that a person let through without a charge. No usage entry tells of it, so the approvals of an org stand together,
 /// for whoever compares what was made for them with the providers.
 ///

@@ -192,9 +192,12 @@ impl TicketRef {
             self.number.as_str(),
             "0", // the ordinal: one bug a ticket
         ]);
-        BugId(digest.chars().take(20).collect())
+        BugId(digest.chars().take(BUG_DIGITS).collect())
     }
 }
+
+/// Digits of a bug's id.
+const BUG_DIGITS: usize = 20;
 
 /// A bug: 20 hex digits of a hash over (org, provider, ticket, ordinal).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -202,6 +205,14 @@ impl TicketRef {
 pub struct BugId(String);
 
 impl BugId {
+    /// Reads an id: 20 lower-case hex digits. It names a bug if one has it; nothing for another text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        let is_id = text.len() == BUG_DIGITS && text.chars().all(is_digit);
+        is_id.then(|| Self(text.to_owned()))
+    }
+
     /// The id as text: 20 lower-case hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -293,6 +304,11 @@ mod tests {
     fn equal_ticket_numbers_of_two_orgs_are_two_bugs() {
         assert_ne!(ticket("acme", "1").bug(), ticket("globex", "1").bug());
         assert_eq!(ticket("acme", "1").bug(), ticket("acme", "1").bug());
+        let bug = ticket("acme", "1").bug();
+        assert_eq!(BugId::parse(bug.as_str()), Some(bug));
+        for text in ["", "5158", "0123456789abcdef012", "0123456789ABCDEF0123"] {
+            assert_eq!(BugId::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reading bills: entries, totals and seals of the usage table. Nothing here can write a charge.
 
+pub mod batch_get;
 pub mod explain;
 pub mod seal;
 pub mod slice;
@@ -8,16 +9,13 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::bill::{self, Entry, Field, Kind, Recorded, SPREAD_MAX, Sum};
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
 use ratchet_guard::store::Item;
 use slice::{AT_ONCE, Slice};
 use thiserror::Error;
-
-/// How often keys that the store did not get to are asked for again, before it counts as not answering.
-const UNPROCESSED_ROUNDS_MAX: usize = 5;
 
 /// Entries of one read. Reason: their flags are one read too, which takes a hundred keys.
 const ENTRIES_A_PAGE: i32 = 100;
@@ -142,48 +140,19 @@ impl Usage {
     /// # Errors
     /// [`UsageError`].
     pub async fn total_rows(&self, partition: impl Fn(u64) -> String) -> Result<Vec<Item>, UsageError> {
+        self.in_parts(partition, bill::TOTAL).await
+    }
+
+    /// The rows of that sort key in every part, whether or not the part has a total. One read.
+    async fn in_parts(&self, partition: impl Fn(u64) -> String, key: &str) -> Result<Vec<Item>, UsageError> {
         let key = |part| {
             Item::from([
                 ("org_period".to_owned(), AttributeValue::S(partition(part))),
-                ("sk".to_owned(), AttributeValue::S(bill::TOTAL.to_owned())),
+                ("sk".to_owned(), AttributeValue::S(key.to_owned())),
             ])
         };
-        let mut keys: Vec<Item> = (0..SPREAD_MAX).map(key).collect();
-        let mut found = Vec::new();
-        for _ in 0..UNPROCESSED_ROUNDS_MAX {
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build();
-            let wanted = wanted.map_err(|_| UsageError::Unread {
-                operation: "BatchGetItem",
-                code: "ConstructionFailure".to_owned(),
-            })?;
-            let mut output = self
-                .client
-                .batch_get_item()
-                .request_items(&*self.table, wanted)
-                .send()
-                .await
-                .map_err(|error| UsageError::of("BatchGetItem", &error))?;
-            let rows = output
-                .responses
-                .as_mut()
-                .and_then(|tables| tables.remove(&*self.table));
-            found.extend(rows.into_iter().flatten());
-            keys = output
-                .unprocessed_keys()
-                .and_then(|tables| tables.get(&*self.table))
-                .map(|rest| rest.keys().to_vec())
-                .unwrap_or_default();
-            if keys.is_empty() {
-                return Ok(found);
-            }
-        }
-        Err(UsageError::Unread {
-            operation: "BatchGetItem",
-            code: "UnprocessedKeys".to_owned(),
-        })
+        let keys: Vec<Item> = (0..SPREAD_MAX).map(key).collect();
+        batch_get::rows(&self.client, &self.table, &keys, &[]).await
     }
 
     /// A page of a partition's entries whose keys are in the slice.
@@ -236,7 +205,7 @@ impl Usage {
         Ok(output.item.map(recorded))
     }
 
-    /// One entry, whichever part of the period it is in.
+    /// One entry, whichever part of the period it is in, also one without a total. One read.
     ///
     /// # Errors
     /// [`UsageError`].
@@ -246,12 +215,11 @@ impl Usage {
         period: &Period,
         key: &str,
     ) -> Result<Option<Recorded>, UsageError> {
-        for (partition, _) in self.totals(org, period).await? {
-            if let Some(found) = self.entry(&partition, key).await? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+        let found = self
+            .in_parts(|part| bill::partition(org, period, part), key)
+            .await?;
+        let found = found.into_iter().map(recorded);
+        Ok(found.min_by(|a, b| a.partition.cmp(&b.partition)))
     }
 }
 

@@ -34,3 +34,4 @@ mod stack;
 mod streams;
 mod ticket;
 mod usage;
+mod whys;

@@ -1,14 +1,12 @@
 //! `ctl review edit|approve|reject|retry`: a decision is a row, made once, with who and when.
 //!
-//! **Shape** of the row: the subject of what is decided, step `review#<step>#<fence>`, result a `Decided`. **Lifetime**: for
-//! ever. The first decision about a fence stands; the same one again finishes what the first began.
+//! The first decision about a fence stands, see [`Decided`]; the same one again finishes what the first began.
 
+use ratchet_domain::decision::Decided;
 use ratchet_domain::park::{Mend, Reason};
 use ratchet_domain::stage::Stage;
-use ratchet_guard::clock::Millis;
 use ratchet_guard::{Outbox, Record, Recorded, State, Work, WorkKey};
 use ratchet_runtime::stage::content_of;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::correct::Correction;
@@ -97,16 +95,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(field, value)| (field.to_owned(), value.to_owned()))
         .ok_or_else(|| "must be FIELD=VALUE".to_owned())
-}
-
-/// A decision on record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Decided {
-    verb: String,
-    by: String,
-    at_ms: Millis,
-    note: String,
-    reason: String,
 }
 
 /// What a decision does.
@@ -286,7 +274,7 @@ async fn put(
     decided: &Decided,
     does: &str,
 ) -> Result<Option<Decided>, Failure> {
-    let step = format!("review#{}#{}", record.key.step(), record.fence);
+    let step = Decided::step(record.key.step(), record.fence);
     let content = content_of(&[&decided.verb, does]);
     let work = Work::new(WorkKey::new(record.key.subject(), step), &content);
     let Recorded::Found(found) = world.ledger()?.record(&work, decided).await? else {

@@ -2,25 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use futures::{StreamExt, TryStreamExt, stream};
+use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::{Period, Zone};
 use ratchet_domain::settings::{Problem, Settings};
 use ratchet_guard::store::Item;
-use ratchet_runtime::usage::{Usage, UsageError};
+use ratchet_runtime::usage::{Usage, UsageError, batch_get};
 
 use crate::failure::Failure;
 use crate::world::World;
 
-/// Keys of one `BatchGetItem`. Source: DynamoDB's limit.
-pub(super) const KEYS_MAX: usize = 100;
-
-/// Calls under way at once. Reason: what they answer is in memory, and a store far away answers each in milliseconds.
-const CALLS_AT_ONCE: usize = 8;
-
-/// How often keys that the store did not get to are asked for again.
-const UNPROCESSED_ROUNDS_MAX: usize = 10;
+pub(super) use ratchet_runtime::usage::batch_get::KEYS_MAX;
 
 /// What is read of a step.
 const STEP: [&str; 4] = ["subject", "step", "state", "body"];
@@ -114,60 +106,15 @@ async fn settings(world: &World, org: &OrgId) -> Result<Option<Settings>, Failur
     })
 }
 
-/// These attributes of the rows of these keys, or all where none is named, in no order; a hundred a call, a few calls at
-/// once. No key may be named twice.
+/// These attributes of the rows of these keys, or all where none is named, in no order. No key may be named twice.
 pub(super) async fn rows(
     world: &World,
     table: &str,
     keys: &[Item],
     attributes: &[&str],
 ) -> Result<Vec<Item>, Failure> {
-    let calls: Vec<_> = keys
-        .chunks(KEYS_MAX)
-        .map(|keys| call(world, table, keys, attributes))
-        .collect();
-    let answers: Vec<Vec<Item>> = stream::iter(calls).buffered(CALLS_AT_ONCE).try_collect().await?;
-    Ok(answers.into_iter().flatten().collect())
-}
-
-/// [`rows`] of as many keys as one call takes.
-async fn call(world: &World, table: &str, keys: &[Item], attributes: &[&str]) -> Result<Vec<Item>, Failure> {
-    // Any name may be one of the store's own words.
-    let names: Vec<String> = (0..attributes.len()).map(|at| format!("#a{at}")).collect();
-    let named = attributes.iter().map(|attribute| (*attribute).to_owned());
-    let named = names.iter().cloned().zip(named);
-    let asks_all = attributes.is_empty();
-    let mut found = Vec::with_capacity(keys.len());
-    let mut keys = keys.to_vec();
-    for _ in 0..UNPROCESSED_ROUNDS_MAX {
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .set_projection_expression((!asks_all).then(|| names.join(", ")))
-            .set_expression_attribute_names((!asks_all).then(|| named.clone().collect()))
-            .build()
-            .map_err(|error| Failure::Row(error.to_string()))?;
-        let mut output = world
-            .deployment
-            .dynamo
-            .batch_get_item()
-            .request_items(table, wanted)
-            .send()
-            .await
-            .map_err(|error| Failure::aws("BatchGetItem", &error))?;
-        let answered = output.responses.as_mut().and_then(|tables| tables.remove(table));
-        found.extend(answered.into_iter().flatten());
-        let rest = output.unprocessed_keys().and_then(|tables| tables.get(table));
-        let Some(rest) = rest.filter(|rest| !rest.keys().is_empty()) else {
-            return Ok(found);
-        };
-        keys = rest.keys().to_vec();
-    }
-    Err(Failure::Aws {
-        operation: "BatchGetItem",
-        code: "UnprocessedKeys".to_owned(),
-        detail: "the store did not get to all keys, run it again".to_owned(),
-    })
+    let found = batch_get::rows(&world.deployment.dynamo, table, keys, attributes).await?;
+    Ok(found)
 }
 
 /// The bodies of sealed steps, by subject and step.

@@ -1,13 +1,17 @@
 //! `ctl usage explain --org ORG BUG`.
 
 use ratchet_domain::bill::{self, Recorded};
-use ratchet_domain::ids::{OrgId, TicketRef};
+use ratchet_domain::ids::{BugId, OrgId, TicketRef};
+use ratchet_domain::settings::Problem;
+use ratchet_runtime::usage::explain::Explained;
 use serde_json::{Value, json};
 
 use super::books::Books;
 use crate::App;
 use crate::failure::Failure;
 use crate::report::Report;
+use crate::text::plain;
+use crate::verbs::ticket::held;
 
 /// How many months back a bug is looked for by its id alone.
 const MONTHS_BACK: usize = 24;
@@ -37,26 +41,37 @@ pub struct Args {
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let books = Books::open(&world, &args.org).await?;
-    let ticket = match TicketRef::labelled(&args.org, &args.bug) {
-        Some(ticket) => ticket,
-        None => found(&books, &args.bug).await?,
+    let (ticket, named_by) = match TicketRef::labelled(&args.org, &args.bug) {
+        Some(ticket) => (ticket, None),
+        None => {
+            let entry = found(&books, &args.bug).await?;
+            (ticket_of(&books, &entry)?, Some(entry))
+        }
     };
-    let explained = books.usage.explain(&world.ledger()?, &ticket).await?;
-    let explained = explained.ok_or_else(|| {
-        Failure::NotFound(format!(
-            "nobody has seen this ticket org=`{}` ticket=`{}`",
-            args.org,
-            ticket.label()
-        ))
-    })?;
+    let ledger = world.ledger()?;
+    let explained = books.usage.explain(&ledger, &ticket).await?;
+    let held = match &explained {
+        Some(explained) if explained.billed => Vec::new(),
+        _ => held::messages(&ledger, &ticket, world.now_ms()).await?,
+    };
+    let of_messages = (!held.is_empty()).then(Explained::default);
+    let Some(mut explained) = explained.or(of_messages) else {
+        return Err(unseen(args, &ticket, named_by.as_ref()));
+    };
+    explained.why.extend(held.iter().map(held::says));
     let entry = explained.entry.as_ref();
-    let lines: Vec<String> = explained.why.iter().map(|line| format!("\n  {line}")).collect();
+    let lines = explained.why.iter().map(|line| format!("\n  {}", plain(line)));
+    let lines: Vec<String> = lines.collect();
+    let is_billed = match (explained.billed, entry) {
+        (true, _) => "billed",
+        (false, Some(_)) => "not billed, and there is an entry",
+        (false, None) => "not billed",
+    };
     let text = format!(
-        "bug {} of {} ({}): {}{}",
+        "bug {} of {} ({}): {is_billed}{}",
         ticket.bug(),
         ticket.label(),
         args.org,
-        if explained.billed { "billed" } else { "not billed" },
         lines.concat()
     );
     let proof = entry.zip(explained.proved.as_ref()).map(|(entry, proved)| {
@@ -85,23 +100,49 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     })
 }
 
-/// The ticket of a bug that was billed, from its entry.
-async fn found(books: &Books, bug: &str) -> Result<TicketRef, Failure> {
-    let key = format!("{}{bug}", bill::ENTRY);
+/// The entry that charges a bug.
+async fn found(books: &Books, bug: &str) -> Result<Recorded, Failure> {
+    let Some(id) = BugId::parse(bug) else {
+        return Err(Failure::Invalid {
+            what: "command line".to_owned(),
+            problems: vec![Problem {
+                path: "BUG".to_owned(),
+                problem: "must be a bug's id of 20 hex digits, or a ticket as zendesk:5158".to_owned(),
+            }],
+        });
+    };
+    let key = bill::charge_key(&id);
     let mut period = books.current();
     for _ in 0..MONTHS_BACK {
         if let Some(entry) = books.usage.find(&books.org, &period, &key).await? {
-            let ticket = entry
-                .entry
-                .get("ticket")
-                .and_then(|label| TicketRef::labelled(&books.org, label));
-            return ticket.ok_or_else(|| Failure::Row(format!("entry names no ticket key=`{key}`")));
+            return Ok(entry);
         }
         period = period.before();
     }
     Err(Failure::NotFound(format!(
         "no entry of the last {MONTHS_BACK} months names this bug; if it was not billed, name its ticket, as zendesk:5158 bug=`{bug}`"
     )))
+}
+
+/// The ticket that an entry names.
+fn ticket_of(books: &Books, entry: &Recorded) -> Result<TicketRef, Failure> {
+    let label = entry.entry.get("ticket");
+    let ticket = label.and_then(|label| TicketRef::labelled(&books.org, label));
+    ticket.ok_or_else(|| Failure::Row(format!("entry names no ticket key=`{}`", entry.key)))
+}
+
+/// The ledger knows nothing of the ticket; an entry that names it was put in by hand.
+fn unseen(args: &Args, ticket: &TicketRef, named_by: Option<&Recorded>) -> Failure {
+    let (org, label) = (&args.org, ticket.label());
+    match named_by {
+        Some(entry) => Failure::Differs(format!(
+            "entry charges a ticket that nobody has seen partition=`{}` key=`{}` org=`{org}` ticket=`{label}`",
+            entry.partition, entry.key
+        )),
+        None => Failure::NotFound(format!(
+            "nobody has seen this ticket org=`{org}` ticket=`{label}`"
+        )),
+    }
 }
 
 /// An entry as `ctl usage show` has it.
