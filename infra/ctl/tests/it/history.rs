@@ -9,7 +9,7 @@ use ratchet_domain::ids::ContentHash;
 use ratchet_domain::message::{Body, Envelope};
 use ratchet_domain::period::{Period, Zone};
 use ratchet_domain::step;
-use ratchet_guard::StageError;
+use ratchet_guard::{StageError, State};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::stage::key_of;
 use ratchet_runtime::usage::sum;
@@ -41,8 +41,8 @@ pub(crate) struct Reached {
 }
 
 impl Reached {
-    /// What every run must have come to, a few times at least.
-    pub(crate) const WANTED: [&str; 9] = [
+    /// What a run has to come to.
+    const NAMES: [&str; 9] = [
         "charges in a later month",
         "invocations whose reply was lost",
         "invocations that died",
@@ -56,7 +56,7 @@ impl Reached {
 
     /// How often each was reached.
     pub(crate) fn counts(self) -> impl Iterator<Item = (&'static str, u32)> {
-        Self::WANTED.into_iter().zip([
+        Self::NAMES.into_iter().zip([
             self.later_month,
             self.replies_lost,
             self.deaths,
@@ -87,6 +87,9 @@ pub(crate) struct History {
     /// The first score of each content is the one that counts.
     scores: BTreeMap<(u8, u8), bool>,
     faulted: BTreeMap<(u8, u8), u8>,
+    /// When work that is not settled was taken up.
+    taken_up: BTreeMap<(u8, u8), u64>,
+    settled: BTreeSet<(u8, u8)>,
     claims: Vec<Claim>,
     cap: Option<u64>,
     /// Every month that the clock was in, with what it had charged when it was last looked at.
@@ -105,6 +108,8 @@ impl History {
             reached: Reached::default(),
             scores: BTreeMap::new(),
             faulted: BTreeMap::new(),
+            taken_up: BTreeMap::new(),
+            settled: BTreeSet::new(),
             claims: Vec::new(),
             cap: None,
             months: BTreeMap::new(),
@@ -211,12 +216,37 @@ impl History {
             key_of(&life.at.ticket, step::qualify(&life.at.content)),
         );
         let row = life.ledger()?.read(&row).await?;
+        let flag = life
+            .ledger()?
+            .sealed(&key_of(&life.at.ticket, step::BILL))
+            .await?;
+        let flag: Option<Flag> = flag.map(|flag| flag.result()).transpose()?;
+        let own = flag.filter(|flag| flag.content == life.at.content);
         drop(life);
-        let waits = row.is_some_and(|row| row.reason.as_deref() == Some("capped"));
+        let waits = row
+            .as_ref()
+            .is_some_and(|row| row.reason.as_deref() == Some("capped"));
         self.reached.capped += u32::from(waits);
+        self.taken_up((bug, content), row.map(|row| row.state), own.as_ref());
         self.met(met, died);
         *self.faulted.entry((bug, content)).or_default() += u8::from(met);
         Ok(())
+    }
+
+    /// A charge has the time of the claim that took its work up, first or after it waited, and not that of a retry.
+    fn taken_up(&mut self, work: (u8, u8), state: Option<State>, flag: Option<&Flag>) {
+        let now_ms = self.bench.world.now_ms();
+        match state {
+            None | Some(State::Receipt) => {}
+            Some(State::Parked) => drop(self.taken_up.remove(&work)),
+            Some(State::Claimed) => drop(self.taken_up.entry(work).or_insert(now_ms)),
+            Some(State::Sealed) => {
+                let expected = self.taken_up.remove(&work).unwrap_or(now_ms);
+                if let (true, Some(flag)) = (self.settled.insert(work), flag) {
+                    assert_eq!(flag.billed_at, expected, "{work:?}");
+                }
+            }
+        }
     }
 
     fn met(&mut self, met: bool, died: bool) {
@@ -296,7 +326,7 @@ impl History {
         self.months.entry(self.month()).or_insert(0);
         let contents: Vec<(u8, u8)> = self.scores.keys().copied().collect();
         for (bug, content) in contents {
-            self.life(bug, content)?.qualified().await?;
+            self.message(bug, content, None).await?;
         }
         for at in 0..self.claims.len() {
             self.claim(at, None).await?;
