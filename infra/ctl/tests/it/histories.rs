@@ -21,9 +21,14 @@ use crate::history::{History, Reached};
 /// One thing that happens.
 #[derive(Debug, Clone)]
 pub(crate) enum Happens {
-    /// A content of a bug is extracted with a score, and its message reaches the gate.
-    Scored { bug: u8, content: u8, passes: bool },
-    /// The gate's message comes, first or again, and its invocation may meet a fault.
+    /// A content of a bug is extracted with a score, and its message reaches the gate; the invocation may meet a fault.
+    Scored {
+        bug: u8,
+        content: u8,
+        passes: bool,
+        fault: Option<Point>,
+    },
+    /// The gate's message comes again, and its invocation may meet a fault.
     Message {
         bug: u8,
         content: u8,
@@ -55,9 +60,9 @@ fn fault() -> impl Strategy<Value = Option<Point>> {
 fn happens() -> impl Strategy<Value = Happens> {
     let (bug, content) = (0..3_u8, 0..2_u8);
     prop_oneof![
-        5 => (bug.clone(), content.clone(), prop::bool::weighted(0.8))
-            .prop_map(|(bug, content, passes)| Happens::Scored { bug, content, passes }),
-        5 => (bug.clone(), content, fault())
+        5 => (bug.clone(), content.clone(), prop::bool::weighted(0.8), fault())
+            .prop_map(|(bug, content, passes, fault)| Happens::Scored { bug, content, passes, fault }),
+        4 => (bug.clone(), content, fault())
             .prop_map(|(bug, content, fault)| Happens::Message { bug, content, fault }),
         4 => (bug, fault()).prop_map(|(bug, fault)| Happens::Claimed { bug, fault }),
         1 => (0..6_u8).prop_map(|claim| Happens::ClaimedAgain { claim }),
@@ -148,6 +153,7 @@ fn charges() -> impl Strategy<Value = Happens> {
         bug,
         content: 0,
         passes: true,
+        fault: None,
     };
     let cap = (0..8_u8, 1..6_u8).prop_map(|(cap, partitions)| Happens::Cap {
         cap: Some(cap),

@@ -30,6 +30,7 @@ const FAULTS_MAX: u8 = 3;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reached {
     later_month: u32,
+    retried: u32,
     replies_lost: u32,
     deaths: u32,
     capped: u32,
@@ -42,8 +43,9 @@ pub(crate) struct Reached {
 
 impl Reached {
     /// What a run has to come to.
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "charges in a later month",
+        "charges by a retry",
         "invocations whose reply was lost",
         "invocations that died",
         "charges that waited at a cap",
@@ -58,6 +60,7 @@ impl Reached {
     pub(crate) fn counts(self) -> impl Iterator<Item = (&'static str, u32)> {
         Self::NAMES.into_iter().zip([
             self.later_month,
+            self.retried,
             self.replies_lost,
             self.deaths,
             self.capped,
@@ -142,7 +145,12 @@ impl History {
     pub(crate) async fn plays(&mut self, what: &Happens) -> Result<()> {
         self.months.entry(self.month()).or_insert(0);
         match *what {
-            Happens::Scored { bug, content, passes } => {
+            Happens::Scored {
+                bug,
+                content,
+                passes,
+                fault,
+            } => {
                 let life = self.life(bug, content)?;
                 let again = life.extracted(if passes { 0.7 } else { 0.699 }).await.is_err();
                 assert_eq!(again, self.scores.contains_key(&(bug, content)), "sealed once");
@@ -150,7 +158,7 @@ impl History {
                     life.mapped().await?;
                 }
                 self.scores.entry((bug, content)).or_insert(passes);
-                self.message(bug, content, None).await?;
+                self.message(bug, content, fault).await?;
             }
             Happens::Message { bug, content, fault } => self.message(bug, content, fault).await?,
             Happens::Claimed { bug, fault } => {
@@ -244,6 +252,7 @@ impl History {
                 let expected = self.taken_up.remove(&work).unwrap_or(now_ms);
                 if let (true, Some(flag)) = (self.settled.insert(work), flag) {
                     assert_eq!(flag.billed_at, expected, "{work:?}");
+                    self.reached.retried += u32::from(expected != now_ms);
                 }
             }
         }
