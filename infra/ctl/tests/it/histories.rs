@@ -3,11 +3,12 @@
 //!
 //! The histories are the same in every run, so that what they reach can be counted; `PROPTEST_CASES` makes more of them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use ratchet_domain::bill::Kind;
 use ratchet_domain::period::{Period, Zone};
 use ratchet_runtime::usage::Usage;
@@ -17,6 +18,9 @@ use crate::bench::{Bench, NOW_MS};
 use crate::bills::{org, usage};
 use crate::faults::{Fault, Point};
 use crate::history::{History, Reached};
+
+/// The cases of a run that `PROPTEST_CASES` says nothing about.
+const CASES_UNASKED: u32 = 256;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -163,17 +167,21 @@ fn charges() -> impl Strategy<Value = Happens> {
 }
 
 /// Plays so many histories, the same ones in every run, and adds up what they reached.
-fn play(cases: u32, happens: impl Strategy<Value = Happens>) -> BTreeMap<&'static str, u32> {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    let cases = asked.and_then(|cases| cases.parse().ok()).unwrap_or(cases);
-    let config = ProptestConfig {
+fn play(
+    cases: u32,
+    happens: impl Strategy<Value = Happens>,
+) -> Result<BTreeMap<&'static str, u32>, TestError<Vec<Happens>>> {
+    let mut config = ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
+        ..ProptestConfig::default()
     };
+    if config.cases == CASES_UNASKED {
+        config.cases = cases;
+    }
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let reached = std::cell::RefCell::new(BTreeMap::new());
+    let reached = RefCell::new(BTreeMap::new());
     let histories = prop::collection::vec(happens, 4..24);
-    let run = TestRunner::new_with_rng(config, random).run(&histories, |history| {
+    TestRunner::new_with_rng(config, random).run(&histories, |history| {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let played = runtime.block_on(plays(&history));
         let played = played.map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
@@ -181,14 +189,13 @@ fn play(cases: u32, happens: impl Strategy<Value = Happens>) -> BTreeMap<&'stati
             *reached.borrow_mut().entry(what).or_default() += count;
         }
         Ok(())
-    });
-    run.unwrap();
-    reached.into_inner()
+    })?;
+    Ok(reached.into_inner())
 }
 
 #[test]
 fn whatever_happens_a_bug_is_billed_once_and_the_books_agree() {
-    let reached = play(48, happens());
+    let reached = play(48, happens()).unwrap();
     // What the property is about was there to go wrong.
     for (what, count) in &reached {
         assert!(*count >= 4, "{what}: {count} of {reached:?}");
@@ -197,7 +204,7 @@ fn whatever_happens_a_bug_is_billed_once_and_the_books_agree() {
 
 #[test]
 fn no_cap_is_passed_however_it_and_the_partitions_change() {
-    let reached = play(16, charges());
+    let reached = play(16, charges()).unwrap();
     let waited = reached.get("charges that waited at a cap");
     assert!(waited.is_some_and(|count| *count >= 16), "{reached:?}");
 }
