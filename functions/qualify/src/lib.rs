@@ -206,9 +206,13 @@ impl Qualify {
         match Refusal::of(companion) {
             Refusal::Cap => Ok(Charged::Full(back)),
             Refusal::BilledBefore => Ok(Charged::Before(billed_before(*back).await?)),
-            Refusal::EntryTaken => Err(StageError::Conflict {
-                key: back.claim().key().clone(),
-            }),
+            Refusal::EntryTaken => {
+                let place = charge.place(&at.ticket.org, part);
+                let detail = format!("usage table has an entry that no charge wrote {place}");
+                let acted = back.map(|gated| Gated { entry: None, ..gated });
+                let parked = park(acted, Park::for_a_person("entry_taken", detail)).await?;
+                Err(StageError::Parked(parked))
+            }
         }
     }
 

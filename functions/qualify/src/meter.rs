@@ -107,6 +107,12 @@ impl Charge {
         &self.key
     }
 
+    /// Where its entry belongs in a part, for a person.
+    pub(crate) fn place(&self, org: &OrgId, part: u64) -> String {
+        let partition = bill::partition(org, &self.period, part);
+        format!("partition=`{partition}` key=`{}`", self.key)
+    }
+
     /// The parts that the charge may go to, its own first. A bug waits only when every part is full.
     pub(crate) fn parts(&self) -> &[u64] {
         &self.parts

@@ -140,6 +140,8 @@ reasons! {
     UnreadableRecord = "unreadable_record", Nothing;
     /// The same key came with other content.
     ContentConflict = "content_conflict", Nothing;
+    /// The usage table has an entry of the bug that no charge wrote.
+    EntryTaken = "entry_taken", MendThenRetry;
     /// The message names a step whose earlier one is not on record.
     EarlierStepMissing = "earlier_step_missing", Nothing;
     /// The message asks for what only a billed bug gets.

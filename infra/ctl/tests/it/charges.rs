@@ -92,13 +92,22 @@ async fn a_charge_that_is_refused_is_told_apart_by_what_refused_it() -> Result<(
     let dynamo = &bench.world.deployment.dynamo;
     let put = dynamo.put_item().table_name("usage");
     put.item("org_period", AttributeValue::S("acme#2026-02".to_owned()))
-        .item("sk", AttributeValue::S(key))
+        .item("sk", AttributeValue::S(key.clone()))
         .send()
         .await?;
     forged.extracted(0.9).await?;
     forged.mapped().await?;
-    let said = forged.qualified().await.err().context("it says so")?;
-    assert!(said.to_string().contains("other content"), "{said}");
+    forged.qualified().await?;
+    let row = gate(&forged).await?;
+    assert_eq!(
+        (row.state, row.reason.as_deref()),
+        (State::Parked, Some("entry_taken"))
+    );
+    let detail = row.detail.clone().unwrap_or_default();
+    assert!(
+        detail.contains("partition=`acme#2026-02`") && detail.contains(&key),
+        "{detail}"
+    );
     let flag = forged
         .ledger()?
         .read(&key_of(&forged.at.ticket, step::BILL))
@@ -106,6 +115,17 @@ async fn a_charge_that_is_refused_is_told_apart_by_what_refused_it() -> Result<(
     assert!(flag.is_none(), "{flag:?}");
     let totals = usage(&bench).totals(&org()?, &month("2026-02")?).await?;
     assert_eq!(sum(&totals).mapped_bugs, 1);
+
+    // When it is gone, the bug is billed.
+    let delete = dynamo.delete_item().table_name("usage");
+    delete
+        .key("org_period", AttributeValue::S("acme#2026-02".to_owned()))
+        .key("sk", AttributeValue::S(key))
+        .send()
+        .await?;
+    assert!(forged.ledger()?.resume(&row).await?);
+    forged.qualified().await?;
+    assert_eq!(gate(&forged).await?.result::<Decision>()?.gate, Gate::Billed);
     Ok(())
 }
 
