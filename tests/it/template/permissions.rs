@@ -247,8 +247,9 @@ fn nothing_is_granted_by_a_wildcard() -> Result<()> {
     Ok(())
 }
 
-/// The functions whose role may write a billing entry, by every statement of every role.
-fn may_bill(cloud: &Cloud) -> Result<BTreeSet<String>> {
+/// The functions whose role may write those rows of the usage table that no condition leaves alone, by every statement of
+/// every role.
+fn may_write(cloud: &Cloud, leaves_alone: fn(&Value) -> bool) -> Result<BTreeSet<String>> {
     let mut may = BTreeSet::new();
     for binary in cloud.functions()?.into_keys() {
         for statement in statements(cloud, binary)? {
@@ -260,12 +261,32 @@ fn may_bill(cloud: &Cloud) -> Result<BTreeSet<String>> {
             let reaches = |id: &String| {
                 id.starts_with("UsageTable") || (id.contains('*') && !id.contains("SecretsPath"))
             };
-            if writes && resources.iter().any(reaches) && !leaves_bills_alone(&statement) {
+            if writes && resources.iter().any(reaches) && !leaves_alone(&statement) {
                 may.insert(binary.to_owned());
             }
         }
     }
     Ok(may)
+}
+
+fn may_bill(cloud: &Cloud) -> Result<BTreeSet<String>> {
+    may_write(cloud, leaves_bills_alone)
+}
+
+fn may_seal(cloud: &Cloud) -> Result<BTreeSet<String>> {
+    may_write(cloud, leaves_seals_alone)
+}
+
+/// Whether a statement's condition leaves out every seal: it names what counts tokens alone, or no key of two marks at all.
+fn leaves_seals_alone(statement: &Value) -> bool {
+    let condition = statement.pointer("/Condition").cloned().unwrap_or_default();
+    let like = list(&condition, "/ForAllValues:StringLike/dynamodb:LeadingKeys");
+    let not_like = list(&condition, "/ForAllValues:StringNotLike/dynamodb:LeadingKeys");
+    let keys_present = text(&condition, "/Null/dynamodb:LeadingKeys") == Some("false");
+    let is = |pattern: &&Value, wanted: &str| pattern.as_str() == Some(wanted);
+    let counts_tokens = !like.is_empty() && like.iter().all(|pattern| is(pattern, "tokens#*#*"));
+    let bills_alone = not_like.iter().any(|pattern| is(pattern, "*#*#*"));
+    keys_present && (counts_tokens || bills_alone)
 }
 
 /// Whether a statement's condition leaves out every bill.
@@ -294,7 +315,7 @@ fn only_qualify_may_write_a_billing_entry() -> Result<()> {
 #[test]
 fn a_role_that_could_write_a_billing_entry_is_found_out() -> Result<()> {
     let file = repository::read("infra/template.yaml")?;
-    let sealer = file.replacen("\"seals#*#*\"", "\"seals#*\"", 1);
+    let sealer = file.replace("\"seals#*#*\"", "\"seals#*\"");
     assert_ne!(sealer, file, "nothing to break");
     let with_sealer = BTreeSet::from(["qualify".to_owned(), "seal-bills".to_owned()]);
     assert_eq!(may_bill(&Cloud::parse(&sealer)?)?, with_sealer);
@@ -318,6 +339,38 @@ fn a_role_that_could_write_a_billing_entry_is_found_out() -> Result<()> {
             both,
             "{from} -> {to}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn only_the_sealer_may_write_a_seal() -> Result<()> {
+    assert_eq!(
+        may_seal(&Cloud::read()?)?,
+        BTreeSet::from(["seal-bills".to_owned()])
+    );
+    Ok(())
+}
+
+#[test]
+fn a_role_that_could_write_a_seal_is_found_out() -> Result<()> {
+    let file = repository::read("infra/template.yaml")?;
+    let start = file.find("  QualifyRole:").context("the role of qualify")?;
+    for (from, to, also) in [
+        ("\"*#*#*\"", "\"tokens#*#*\"", "qualify"),
+        ("ForAllValues:StringNotLike", "ForAllValues:StringLike", "qualify"),
+        (
+            "dynamodb:LeadingKeys: \"false\"",
+            "dynamodb:LeadingKeys: \"true\"",
+            "qualify",
+        ),
+        ("\"tokens#*#*\"", "\"*#*#*\"", "open-pr"),
+    ] {
+        let (before, behind) = file.split_at(start);
+        assert!(behind.contains(from), "nothing to break: {from}");
+        let broken = format!("{before}{}", behind.replacen(from, to, 1));
+        let both = BTreeSet::from([also.to_owned(), "seal-bills".to_owned()]);
+        assert_eq!(may_seal(&Cloud::parse(&broken)?)?, both, "{from} -> {to}");
     }
     Ok(())
 }
