@@ -1,8 +1,10 @@
 //! The sealer: links the entries of each org and period into a Merkle tree, every hour and once a period is over.
 //!
 //! It reads bills and writes seals; its role can write nothing else. At an entry that does not verify the period's sealing
-//! stops, its key is on record, and nothing behind it is sealed or exported until somebody has looked. To run again is harmless: a batch is only put where
-//! none is, and where nothing came since the last one it costs two reads.
+//! stops, its key is on record, and nothing behind it is sealed or exported until somebody has looked. To run again is
+//! harmless: a batch is only put where none is, and where nothing came since the last one it costs two reads.
+//!
+//! Each period's root goes to the log and into the answer at every run: who could write all of the table cannot write there.
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use ratchet_runtime::deployment::Deployment;
 use ratchet_runtime::orgs::Orgs;
 use ratchet_runtime::serve::Function;
 use ratchet_runtime::usage::Usage;
-use ratchet_runtime::usage::seal::Sealing;
+use ratchet_runtime::usage::seal::{Sealing, Terms};
 use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
@@ -99,12 +101,17 @@ impl SealBills {
         let mut period = Period::of(now_ms, zone);
         // A period is over when nothing that was under way at its end still is.
         let settled = Period::of(now_ms.saturating_sub(self.settle_ms), zone);
+        let usage = self.usage.clone().with_terms(Terms::of(&settings.billing));
         let mut found = Vec::new();
         for _ in 0..PERIODS {
-            let sealing = self.usage.seal(org, &period, period < settled, now_ms).await?;
+            let sealing = usage.seal(org, &period, period < settled, now_ms).await?;
             if let Some(stop) = &sealing.stopped {
                 let (key, fault) = (&stop.key, &stop.fault);
                 tracing::error!(stage = "seal-bills", outcome = "entry_unproved", %org, %period, key, "sealing stopped: {fault}");
+            }
+            if let Some(root) = &sealing.root {
+                let (added, size, is_final) = (sealing.added, sealing.size, sealing.is_final);
+                tracing::info!(stage = "seal-bills", outcome = "root", %org, %period, %root, size, added, is_final, "root of the period's seals");
             }
             let before = period.before();
             found.push(SealedPeriod {

@@ -205,7 +205,7 @@ impl Stand {
     /// # Errors
     /// When the stand itself fails.
     pub async fn tick(&self) -> Result<Summary> {
-        self.replay(tick_at(self.clock.now_ms())).await
+        Box::pin(self.replay(tick_at(self.clock.now_ms()))).await
     }
 
     /// Everything in the ledger and the events, in order: for "nothing changed".

@@ -75,6 +75,7 @@ pub struct Usage {
     client: Client,
     table: Arc<str>,
     at_once: u64,
+    terms: Option<Arc<seal::Terms>>,
 }
 
 impl Usage {
@@ -85,6 +86,16 @@ impl Usage {
             client,
             table: table.into(),
             at_once: AT_ONCE,
+            terms: None,
+        }
+    }
+
+    /// Signs periods off under these terms.
+    #[must_use]
+    pub fn with_terms(self, terms: seal::Terms) -> Self {
+        Self {
+            terms: Some(Arc::new(terms)),
+            ..self
         }
     }
 

@@ -12,6 +12,7 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 
 /// Three bugs, billed; their entries in the order of their keys.
 async fn billed() -> Result<(Stand, Vec<Recorded>)> {
+    crate::anchors::start();
     let stand = Stand::new().await?;
     for (sample, id) in [(0, 5101), (1, 5102), (2, 5103)] {
         stand.open("acme", sample, id).await?;

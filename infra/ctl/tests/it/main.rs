@@ -34,6 +34,7 @@ mod reach;
 mod repairs;
 mod stack;
 mod streams;
+mod terms;
 mod ticket;
 mod usage;
 mod whys;

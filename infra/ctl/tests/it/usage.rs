@@ -20,7 +20,7 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
     let shown = bench.json(&["usage", "show", "--org", "acme"]).await?;
     assert_eq!(
         keys(&shown),
-        ["due", "entries", "org", "period", "tokens", "total"]
+        ["due", "entries", "org", "period", "terms", "tokens", "total"]
     );
     assert_eq!(shown["period"], "2026-02", "the org's own month");
     assert_eq!(shown["total"], json!({ "mapped_bugs": 2 }));

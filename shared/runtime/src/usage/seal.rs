@@ -7,10 +7,13 @@
 //! Sort `stop#<seq>`: where sealing stopped before the batch of that number, see [`Stop`].
 //!
 //! Charges know nothing of it: they stay independent of each other, and the tree's order is that of the batches. One
-//! changed, added or missing entry shows, since its leaf or its absence does not fit a root that stands since.
+//! changed, added or missing entry shows: its leaf, or its absence, does not fit the batches. Who writes all batches behind
+//! it anew as well is found only with a root that was kept elsewhere, so the sealer tells its roots outside the table. The
+//! terms of a batch are no part of the tree.
 
 mod run;
 mod stop;
+mod terms;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +33,7 @@ use super::{Usage, UsageError, sum, text};
 use run::{Run, Went};
 
 pub use stop::Stop;
+pub use terms::Terms;
 
 /// An entry as the tree knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +70,10 @@ pub struct Batch {
     pub is_final: bool,
     /// When, in ms.
     pub sealed_at: u64,
+    /// What the bill is paid under, from the batch on that first signed it off; none before, and in batches of a build
+    /// that kept none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
 }
 
 /// What one sealing came to.
@@ -75,6 +83,9 @@ pub struct Sealing {
     pub added: u64,
     /// Entries of the tree.
     pub size: u64,
+    /// The tree's root; none before the first batch. Kept elsewhere than in the table, it shows whether all of this was
+    /// written anew.
+    pub root: Option<Hash>,
     /// The period is signed off.
     pub is_final: bool,
     /// An entry does not verify: nothing behind it is sealed, and the period is not signed off, until somebody has looked.
@@ -93,6 +104,25 @@ impl Usage {
         seq: u64,
         most: i32,
     ) -> Result<Vec<Batch>, UsageError> {
+        self.read_batches(org, period, seq, Some(most)).await
+    }
+
+    /// The batch that was sealed last.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn last_batch(&self, org: &OrgId, period: &Period) -> Result<Option<Batch>, UsageError> {
+        Ok(self.read_batches(org, period, 0, None).await?.pop())
+    }
+
+    /// So many batches from `seq` on; the last one alone where no number is said.
+    async fn read_batches(
+        &self,
+        org: &OrgId,
+        period: &Period,
+        seq: u64,
+        most: Option<i32>,
+    ) -> Result<Vec<Batch>, UsageError> {
         let output = self
             .client
             .query()
@@ -101,34 +131,13 @@ impl Usage {
             .expression_attribute_values(":partition", seals(org, period))
             .expression_attribute_values(":first", AttributeValue::S(sort_key(seq)))
             .expression_attribute_values(":last", AttributeValue::S("batch#~".to_owned()))
+            .scan_index_forward(most.is_some())
             .consistent_read(true)
-            .limit(most)
+            .limit(most.unwrap_or(1))
             .send()
             .await
             .map_err(|error| UsageError::of("Query", &error))?;
-        output.items().iter().map(batch).collect()
-    }
-
-    /// The batch that was sealed last.
-    ///
-    /// # Errors
-    /// [`UsageError`].
-    pub async fn last_batch(&self, org: &OrgId, period: &Period) -> Result<Option<Batch>, UsageError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("org_period = :partition AND sk BETWEEN :first AND :last")
-            .expression_attribute_values(":partition", seals(org, period))
-            .expression_attribute_values(":first", AttributeValue::S(sort_key(0)))
-            .expression_attribute_values(":last", AttributeValue::S("batch#~".to_owned()))
-            .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(1)
-            .send()
-            .await
-            .map_err(|error| UsageError::of("Query", &error))?;
-        output.items().first().map(batch).transpose()
+        output.items().iter().map(body).collect()
     }
 
     /// Seals what came since the last batch, up to the first entry that does not verify. Where the totals say that nothing
@@ -145,12 +154,14 @@ impl Usage {
     ) -> Result<Sealing, UsageError> {
         let totals = self.totals(org, period).await?;
         let last = self.last_batch(org, period).await?;
-        let (seq, tree, was_final) = match last {
-            Some(last) => (last.seq + 1, last.tree, last.is_final),
-            None => (0, Frontier::default(), false),
+        let root = last.as_ref().map(|last| last.root);
+        let (seq, tree, was_final, terms) = match last {
+            Some(last) => (last.seq + 1, last.tree, last.is_final, last.terms),
+            None => (0, Frontier::default(), false, None),
         };
         let mut sealing = Sealing {
             size: tree.size(),
+            root,
             is_final: was_final,
             ..Sealing::default()
         };
@@ -169,6 +180,7 @@ impl Usage {
                 tree,
                 is_final: false,
                 sealed_at: now_ms,
+                terms,
             },
         };
         for slice in self.slices(sum(&totals).entries()) {
@@ -186,6 +198,9 @@ impl Usage {
         }
         // Only the batch behind which nothing is left signs the period off.
         run.next.is_final = is_over;
+        if is_over && run.next.terms.is_none() {
+            run.next.terms = self.terms.as_deref().cloned();
+        }
         if !run.next.leaves.is_empty() || (is_over && !sealing.is_final) {
             run.put(&mut sealing).await?;
         }
@@ -249,10 +264,6 @@ fn seals(org: &OrgId, period: &Period) -> AttributeValue {
 
 fn sort_key(seq: u64) -> String {
     format!("batch#{seq:06}")
-}
-
-fn batch(row: &Item) -> Result<Batch, UsageError> {
-    body(row)
 }
 
 /// What is kept as JSON in a row's `body`.

@@ -4,6 +4,7 @@ mod tokens;
 
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
+use ratchet_runtime::usage::seal::Terms;
 use ratchet_runtime::usage::slice::Slice;
 use ratchet_runtime::usage::sum;
 use serde_json::{Value, json};
@@ -23,7 +24,8 @@ Examples:
   ctl --stack ratchet usage show --org acme
   ctl usage show --org acme --period 2026-11 --json | jq '.total'
 
-A period is a calendar month in the org's time zone. Tokens are counted apart from what is billed: they are never charged.
+A period is a calendar month in the org's time zone. What is due is read by the quota that was in force when the period was
+signed off, and by today's settings before that. Tokens are counted apart from what is billed: they are never charged.
 An attempt whose process died with the answer may have been paid for all the same: it stands apart, estimated by the attempt
 that was sealed, and counts towards no cap.")]
 pub struct Args {
@@ -36,7 +38,7 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","period","entries":[{"kind","key","bug","ticket",..}],"total":{"mapped_bugs",..},
-/// "due":{"net","included","overage"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning","dollars","lost":{"attempts","input",
+/// "due":{"net","included","overage"},"terms":{"of","included","mapped_bug_cap","time_zone"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning","dollars","lost":{"attempts","input",
 /// "output","dollars"}}]}`; an entry has every attribute of its row but the table's key. `dollars` is a decimal text, null
 /// without a price. What is `lost` is an estimate and part of no other number.
 ///
@@ -65,13 +67,18 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     if let Some(total) = total.as_object_mut().filter(|_| sum.credits > 0) {
         total.insert("credits".to_owned(), Value::from(sum.credits));
     }
-    let billing = books.settings.as_ref().map(|settings| &settings.billing);
-    let included = billing.map_or(0, |billing| billing.included);
+    let under = Under::of(&books, &period).await?;
+    let included = under.terms.as_ref().map_or(0, |terms| terms.included);
     let due = sum.due(included);
     let tokens = Tokens::read(&books, &period).await?;
     let head = format!(
-        "{} in {period}: {} mapped bugs billed, {} credited; {} due, {} of them over the {included} that the plan includes",
-        args.org, sum.mapped_bugs, sum.credits, due.net, due.overage
+        "{} in {period}: {} mapped bugs billed, {} credited; {} due, {} of them over the {included} that the plan includes, {}",
+        args.org,
+        sum.mapped_bugs,
+        sum.credits,
+        due.net,
+        due.overage,
+        under.says()
     );
     Ok(Report {
         text: text(head, &entries, &tokens),
@@ -81,10 +88,63 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "entries": entries,
             "total": total,
             "due": { "net": due.net, "included": included, "overage": due.overage },
+            "terms": under.to_json(),
             "tokens": tokens.to_json(),
         }),
-        notes: Vec::new(),
+        notes: under.note(),
     })
+}
+
+/// What a period's bill is read by: once it is signed off, what was in force then. A quota that changes later changes no old
+/// bill.
+struct Under {
+    terms: Option<Terms>,
+    is_signed_off: bool,
+    /// The terms are those of the signing.
+    are_kept: bool,
+}
+
+impl Under {
+    async fn of(books: &Books, period: &Period) -> Result<Self, Failure> {
+        let last = books.usage.last_batch(&books.org, period).await?;
+        let is_signed_off = last.as_ref().is_some_and(|last| last.is_final);
+        let kept = last.and_then(|last| last.terms);
+        let settings = books.settings.as_ref();
+        let of_today = settings.map(|settings| Terms::of(&settings.billing));
+        Ok(Self {
+            is_signed_off,
+            are_kept: kept.is_some(),
+            terms: kept.or(of_today),
+        })
+    }
+
+    fn says(&self) -> &'static str {
+        match (self.are_kept, &self.terms) {
+            (true, _) => "as it was signed off",
+            (false, Some(_)) => "by today's settings",
+            (false, None) => "for want of settings",
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let of = match (self.are_kept, &self.terms) {
+            (true, _) => "signed_off",
+            (false, Some(_)) => "settings",
+            (false, None) => "none",
+        };
+        json!({
+            "of": of,
+            "included": self.terms.as_ref().map(|terms| terms.included),
+            "mapped_bug_cap": self.terms.as_ref().and_then(|terms| terms.mapped_bug_cap),
+            "time_zone": self.terms.as_ref().map(|terms| &terms.time_zone),
+        })
+    }
+
+    fn note(&self) -> Vec<String> {
+        let is_guessed = self.is_signed_off && !self.are_kept;
+        let note = "the period was signed off without its terms; what is due is read by today's settings";
+        is_guessed.then(|| note.to_owned()).into_iter().collect()
+    }
 }
 
 fn text(head: String, entries: &[Value], tokens: &Tokens) -> String {

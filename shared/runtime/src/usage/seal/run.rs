@@ -101,6 +101,7 @@ impl Run<'_> {
         }
         sealing.added += added;
         sealing.size = self.next.tree.size();
+        sealing.root = Some(self.next.root);
         sealing.is_final = self.next.is_final;
         self.next.seq += 1;
         self.next.leaves.clear();
