@@ -34,6 +34,7 @@ fn the_command_line_is_sound_and_every_verb_shows_examples() {
 #[test]
 fn every_command_of_the_runbook_is_one_of_these() {
     let runbook = include_str!("../../../RUNBOOK.md");
+    let root = "0".repeat(64);
     let named = [
         ("\"$STACK\"", "ratchet"),
         ("OWNER/REPO", "acme/shop"),
@@ -45,6 +46,7 @@ fn every_command_of_the_runbook_is_one_of_these() {
         ("PLAN", "0123"),
         ("FILE", "acme.json"),
         ("ORG", "acme"),
+        ("ROOT", root.as_str()),
     ];
     let in_blocks = runbook.lines().filter(|line| line.starts_with("ctl "));
     let in_text = runbook.split('`').filter(|part| part.starts_with("ctl "));
