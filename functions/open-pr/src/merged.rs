@@ -119,6 +119,7 @@ impl OpenPr {
                 source: Source::Merge,
                 by: found.billed_as.clone(),
                 note: "no merged pull request touched a mapped file".to_owned(),
+                charge: None,
                 asked_at_ms,
             };
             next.push((Stage::Qualify.as_str(), envelope(Body::Credit(claim))));

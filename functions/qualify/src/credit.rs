@@ -1,6 +1,6 @@
 //! A claim that a bug was mapped wrongly: one credit a bug, and every claim on record.
 
-use ratchet_domain::bill::{CREDIT_WINDOW_MS, Flag};
+use ratchet_domain::bill::Flag;
 use ratchet_domain::credit::{CreditAsked, Judged, Verdict};
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
@@ -21,7 +21,7 @@ impl Qualify {
         let ledger = &invocation.ledger;
         let billed = ledger.sealed(&key_of(&claim.ticket, step::BILL)).await?;
         let flag: Option<Flag> = billed.map(|billed| billed.result()).transpose()?;
-        let flag = flag.filter(Flag::is_charge);
+        let flag = flag.filter(|flag| flag.is_charge() && claim.is_about(flag));
         let id = claim.id();
         let work = Work::new(key_of(&claim.ticket, step::credit_claim(&id)), id)
             .driven_by(Stage::Qualify.as_str(), &invocation.message);
@@ -40,7 +40,7 @@ impl Qualify {
             acted.seal().await?;
             return Ok(());
         };
-        if asked_at.saturating_sub(flag.billed_at) > CREDIT_WINDOW_MS {
+        if !flag.is_in_time(asked_at) {
             acted.map(|judged| as_is(judged, Verdict::TooLate)).seal().await?;
             return Ok(());
         }

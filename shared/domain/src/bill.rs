@@ -132,6 +132,12 @@ impl Flag {
     pub fn is_charge(&self) -> bool {
         !self.entry.is_empty()
     }
+
+    /// Whether a claim of that time is early enough to be credited: within [`CREDIT_WINDOW_MS`].
+    #[must_use]
+    pub fn is_in_time(&self, asked_at_ms: u64) -> bool {
+        asked_at_ms.saturating_sub(self.billed_at) <= CREDIT_WINDOW_MS
+    }
 }
 
 /// The result of the step `credit`: where a bug's one credit is, and what it says.
@@ -354,14 +360,15 @@ impl Sum {
         self.mapped_bugs.saturating_add(self.credits)
     }
 
-    /// What is charged after credits, and how much of it the plan does not include. A credit of an earlier period may
-    /// leave nothing to charge; it never makes a sum below nought.
+    /// What is charged after credits, and how much of it the plan does not include. Credits of earlier periods' charges
+    /// may be more than this one charges: it never comes to less than nought, and what is over has a name of its own.
     #[must_use]
     pub fn due(self, included: u64) -> Due {
         let net = self.mapped_bugs.saturating_sub(self.credits);
         Due {
             net,
             overage: net.saturating_sub(included),
+            unused_credits: self.credits.saturating_sub(self.mapped_bugs),
         }
     }
 }
@@ -379,6 +386,8 @@ pub struct Due {
     pub net: u64,
     /// Of those, what the plan does not include.
     pub overage: u64,
+    /// Credits that found no charge in this period to be taken from: to be carried over to a later bill.
+    pub unused_credits: u64,
 }
 
 #[cfg(test)]

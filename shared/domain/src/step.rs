@@ -35,11 +35,14 @@ pub const BILL: &str = "bill";
 /// Lifetime: for ever. Value: the credit entry's key.
 pub const CREDIT: &str = "credit";
 
+/// What every claim's step begins with.
+pub const CREDIT_CLAIM: &str = "credit-claim#";
+
 /// One claim that the bug was mapped wrongly, by its id.
 /// Lifetime: for ever. Value: [`crate::credit::Judged`].
 #[must_use]
 pub fn credit_claim(id: &str) -> String {
-    format!("credit-claim#{id}")
+    format!("{CREDIT_CLAIM}{id}")
 }
 
 /// The list of repositories that get a pull request.

@@ -42,6 +42,7 @@ async fn claimed(stand: &Stand) -> Result<()> {
         source: Source::Operator,
         by: "ana".to_owned(),
         note: "wrong module".to_owned(),
+        charge: None,
         asked_at_ms: stand.clock_ms(),
     };
     let message = Envelope::new(None, Body::Credit(claim)).to_json();

@@ -18,8 +18,13 @@ async fn usage(world: &Stand) -> Result<Value> {
 async fn touched(world: &Stand) -> Result<()> {
     world.clock.advance(20 * MINUTE_MS);
     let message = r#"{"v":1,"kind":"extract","ticket":{"org":"acme","provider":"zendesk","number":"5101"}}"#;
+    told(world, "ExtractQueue", message).await
+}
+
+/// A message comes, and all that follows is done.
+async fn told(world: &Stand, queue: &str, message: &str) -> Result<()> {
     let send = world.cloud.aws.link().sqs().send_message();
-    send.queue_url(local::sqs::Sqs::queue_url("ExtractQueue"))
+    send.queue_url(local::sqs::Sqs::queue_url(queue))
         .message_body(message)
         .send()
         .await?;
@@ -84,8 +89,12 @@ async fn approved_bug_is_never_charged_later_and_gives_nothing_back() -> Result<
         "--apply",
     ];
     let claimed = run(&world, &claim).await?;
-    assert_eq!(claimed.exit, Exit::Done, "{claimed:?}");
-    world.drain().await?;
+    assert_eq!(claimed.exit, Exit::Refused, "{claimed:?}");
+    // A claim that was sent before it was refused gives nothing back either.
+    let early = r#"{"v":1,"kind":"credit","ticket":{"org":"acme","provider":"zendesk","number":"5101"},"source":"operator","by":"ada","note":"wrong","asked_at_ms":0}"#;
+    told(&world, "QualifyQueue", early).await?;
+    let told = run(&world, &["usage", "explain", "--org", "acme", "zendesk:5101"]).await?;
+    assert!(told.stdout.contains("there was no charge then"), "{told:?}");
     let books = usage(&world).await?;
     assert_eq!(books["entries"], json!([]));
     let [_, pulls, comments] = world.effects("acme", 5101).await?;

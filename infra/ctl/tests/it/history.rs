@@ -269,6 +269,7 @@ impl History {
             source: Source::Operator,
             by: "ana".to_owned(),
             note: self.claims.len().to_string(),
+            charge: None,
             asked_at_ms: self.bench.world.now_ms(),
         })
     }

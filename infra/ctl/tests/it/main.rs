@@ -14,6 +14,7 @@ mod charges;
 mod command;
 mod control;
 mod cost;
+mod credits;
 mod decisions;
 mod desk;
 mod entries;

@@ -29,7 +29,7 @@ async fn a_cap_is_exact_however_many_partitions_its_charges_are_spread_over() ->
         assert_eq!(shown["total"], json!({ "mapped_bugs": cap }));
         assert_eq!(
             shown["due"],
-            json!({ "net": cap, "included": 2, "overage": cap - 2 })
+            json!({ "net": cap, "included": 2, "overage": cap - 2, "unused_credits": 0 })
         );
         seal(&bench, true).await?;
         let told = verify(&bench).await?;

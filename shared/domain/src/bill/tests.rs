@@ -150,11 +150,24 @@ fn what_is_included_and_what_is_given_back_is_not_due() {
         mapped_bugs: 12,
         credits: 2,
     };
-    assert_eq!(sum.due(4), Due { net: 10, overage: 6 });
-    assert_eq!(sum.due(40), Due { net: 10, overage: 0 });
-    let given_back = Sum {
-        mapped_bugs: 0,
-        credits: 1,
+    let due = |net, overage, unused_credits| Due {
+        net,
+        overage,
+        unused_credits,
     };
-    assert_eq!(given_back.due(0), Due { net: 0, overage: 0 });
+    assert_eq!(sum.due(4), due(10, 6, 0));
+    assert_eq!(sum.due(40), due(10, 0, 0));
+    let given_back = Sum {
+        mapped_bugs: 1,
+        credits: 3,
+    };
+    assert_eq!(given_back.due(0), due(0, 0, 2), "what is left is not lost");
+}
+
+#[test]
+fn claim_is_in_time_until_seven_days_are_over() {
+    let flag = Flag::without_charge(ContentHash::of(&["x"]), 5);
+    assert!(flag.is_in_time(0), "a clock that lags");
+    assert!(flag.is_in_time(5 + CREDIT_WINDOW_MS));
+    assert!(!flag.is_in_time(6 + CREDIT_WINDOW_MS));
 }

@@ -4,7 +4,7 @@ mod proof;
 mod unbilled;
 
 use ratchet_domain::bill::{self, Flag, Recorded};
-use ratchet_domain::credit::{Judged, Verdict};
+use ratchet_domain::credit::Judged;
 use ratchet_domain::ids::TicketRef;
 use ratchet_domain::period::{Period, Zone, instant};
 use ratchet_domain::step;
@@ -168,23 +168,18 @@ fn billed(why: &mut Vec<String>, flag: &Flag, entry: Option<&Recorded>) {
 fn credits(why: &mut Vec<String>, life: &[Record]) {
     for record in life
         .iter()
-        .filter(|record| record.key.step().starts_with("credit-claim#"))
+        .filter(|record| record.key.step().starts_with(step::CREDIT_CLAIM))
     {
         let Ok(judged) = record.result::<Judged>() else {
             continue;
         };
         let claim = &judged.claim;
-        let verdict = match judged.verdict {
-            Verdict::Credited => "credited",
-            Verdict::CreditedBefore => "on record; another claim was credited before",
-            Verdict::TooLate => "on record; it came more than seven days after the charge",
-            Verdict::NotBilled => "on record; there was no charge then",
-        };
         why.push(format!(
-            "claim of {} ({}, {}): {verdict}",
+            "claim of {} ({}, {}): {}",
             instant(claim.asked_at_ms),
             claim.source.as_str(),
-            claim.by
+            claim.by,
+            judged.verdict.told()
         ));
     }
 }

@@ -41,13 +41,7 @@ pub struct Args {
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let books = Books::open(&world, &args.org).await?;
-    let (ticket, named_by) = match TicketRef::labelled(&args.org, &args.bug) {
-        Some(ticket) => (ticket, None),
-        None => {
-            let entry = found(&books, &args.bug).await?;
-            (ticket_of(&books, &entry)?, Some(entry))
-        }
-    };
+    let (ticket, named_by) = named(&books, &args.bug).await?;
     let ledger = world.ledger()?;
     let explained = books.usage.explain(&ledger, &ticket).await?;
     let held = match &explained {
@@ -98,6 +92,15 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         }),
         notes: Vec::new(),
     })
+}
+
+/// The ticket of a bug: `bug` is the ticket's label, or the id of a bug that was charged, whose entry names it.
+pub(super) async fn named(books: &Books, bug: &str) -> Result<(TicketRef, Option<Recorded>), Failure> {
+    if let Some(ticket) = TicketRef::labelled(&books.org, bug) {
+        return Ok((ticket, None));
+    }
+    let entry = found(books, bug).await?;
+    Ok((ticket_of(books, &entry)?, Some(entry)))
 }
 
 /// The entry that charges a bug.

@@ -24,8 +24,10 @@ Examples:
   ctl --stack ratchet usage show --org acme
   ctl usage show --org acme --period 2026-11 --json | jq '.total'
 
-A period is a calendar month in the org's time zone. What is due is read by the quota that was in force when the period was
-signed off, and by today's settings before that. Tokens are counted apart from what is billed: they are never charged.
+A period is a calendar month in the org's time zone. A credit counts in the month in which it was given. Where a month has more
+credits than charges, nothing is due and the rest is named as unused: take it off a later bill. What is due is read by the
+quota that was in force when the period was signed off, and by today's settings before that. Tokens are counted apart from
+what is billed: they are never charged.
 An attempt whose process died with the answer may have been paid for all the same: it stands apart, estimated by the attempt
 that was sealed, and counts towards no cap.")]
 pub struct Args {
@@ -38,7 +40,7 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","period","entries":[{"kind","key","bug","ticket",..}],"total":{"mapped_bugs",..},
-/// "due":{"net","included","overage"},"terms":{"of","included","mapped_bug_cap","time_zone"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning","dollars","lost":{"attempts","input",
+/// "due":{"net","included","overage","unused_credits"},"terms":{"of","included","mapped_bug_cap","time_zone"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning","dollars","lost":{"attempts","input",
 /// "output","dollars"}}]}`; an entry has every attribute of its row but the table's key. `dollars` is a decimal text, null
 /// without a price. What is `lost` is an estimate and part of no other number.
 ///
@@ -71,7 +73,7 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let included = under.terms.as_ref().map_or(0, |terms| terms.included);
     let due = sum.due(included);
     let tokens = Tokens::read(&books, &period).await?;
-    let head = format!(
+    let mut head = format!(
         "{} in {period}: {} mapped bugs billed, {} credited; {} due, {} of them over the {included} that the plan includes, {}",
         args.org,
         sum.mapped_bugs,
@@ -80,6 +82,13 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
         due.overage,
         under.says()
     );
+    if due.unused_credits > 0 {
+        let left = format!(
+            "\n{} credits found no charge in {period} to be taken from: carry them over to a later bill",
+            due.unused_credits
+        );
+        head.push_str(&left);
+    }
     Ok(Report {
         text: text(head, &entries, &tokens),
         json: json!({
@@ -87,7 +96,8 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "period": period,
             "entries": entries,
             "total": total,
-            "due": { "net": due.net, "included": included, "overage": due.overage },
+            "due": { "net": due.net, "included": included, "overage": due.overage,
+                "unused_credits": due.unused_credits },
             "terms": under.to_json(),
             "tokens": tokens.to_json(),
         }),
