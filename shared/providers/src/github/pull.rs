@@ -11,8 +11,9 @@ use crate::wire::to_json;
 /// Most pages of pull requests that one branch may have.
 const PULL_PAGES_MAX: u64 = 5;
 
-/// Most pages of changed files. Source: GitHub lists 3,000 files of a pull request at most.
-const FILE_PAGES_MAX: u64 = 31;
+/// Most pages of changed files. Source: GitHub lists 3,000 files of a pull request at most, 100 a page: a thirtieth
+/// page that is full may not be the last.
+const FILE_PAGES_MAX: u64 = 30;
 
 /// A pull request to open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,7 +201,7 @@ impl Github<'_> {
     /// Paths that a pull request touches, old names of renamed files included.
     ///
     /// # Errors
-    /// [`ProviderError::TooLarge`] beyond what GitHub lists.
+    /// [`ProviderError::TooLarge`] from 3,000 files on, since GitHub lists no more.
     pub async fn changed_files(&self, repo: &RepoName, number: u64) -> Result<Vec<String>, ProviderError> {
         let number = number.to_string();
         let mut files = Vec::new();

@@ -170,6 +170,33 @@ async fn a_full_page_is_followed_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_pull_of_as_many_files_as_github_lists_is_too_large() {
+    let page = |files: u64| {
+        let files: Vec<Value> = (0..files)
+            .map(|n| json!({"filename": format!("{n}.rs")}))
+            .collect();
+        json!(files).to_string()
+    };
+    let full = (0..29).fold(Canned::default(), |canned, _| canned.then(200, &[], page(100)));
+    let almost = full.then(200, &[], page(99));
+    assert_eq!(
+        github!(almost).changed_files(&repo(), 7).await.unwrap().len(),
+        2_999
+    );
+    let full = (0..30).fold(Canned::default(), |canned, _| canned.then(200, &[], page(100)));
+    let all = full.then(200, &[], "[]");
+    let refused = github!(all)
+        .changed_files(&repo(), 7)
+        .await
+        .map(|files| files.len());
+    assert!(
+        matches!(refused, Err(ProviderError::TooLarge { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(all.lines().len(), 30, "nobody asks for the empty page after them");
+}
+
+#[tokio::test]
 async fn an_issue_carries_its_marker_and_is_found_by_it() {
     let new = NewIssue {
         title: "Cart".into(),
