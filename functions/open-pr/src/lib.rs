@@ -3,22 +3,22 @@
 //! Two works, one after the other: the patch is memoised first, so that a retry opens the pull request with the same
 //! bytes; then the pull request, which is looked for in every state before one is opened.
 
-mod merged;
+mod children;
+mod ended;
 mod patch;
 mod pull;
 mod text;
 
-use std::collections::BTreeMap;
-
 use ratchet_domain::bug::{Bug, Extraction, Location, Mapping, PinnedTree};
+use ratchet_domain::credit::CreditAsked;
 use ratchet_domain::decision::Decision as Gated;
-use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope, PullMerged};
+use ratchet_domain::message::{Body, BugAt, BugInRepo, Envelope};
 use ratchet_domain::patch::{Patch, PullRequest};
 use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::effect::{accept_duplicates, probed};
 use ratchet_guard::intake::Events;
-use ratchet_guard::{Decision, Ledger, OnRecord, Record, Sealed, StageError, State, Work, pass};
+use ratchet_guard::{Decision, Ledger, OnRecord, Sealed, StageError, Work, pass};
 use ratchet_runtime::batch::{Invocation, QueueStage};
 use ratchet_runtime::config::{ConfigError, Reader};
 use ratchet_runtime::connect::{Connection, GithubAccess, ModelAccess};
@@ -28,6 +28,7 @@ use ratchet_runtime::model::{ASKING_TWICE, Ask, answer_of, settle};
 use ratchet_runtime::queues::Queues;
 use ratchet_runtime::stage::{AskingParts, key_of, needed};
 
+use children::Children;
 use patch::WritePatch;
 use pull::OpenDraft;
 
@@ -162,36 +163,27 @@ impl OpenPr {
         acted.known_as(link).seal().await
     }
 
-    /// The last child of a bug hands on. Every child settles first and looks at its siblings then, so the last one to
-    /// settle sees them all; two that both see all of them send twice, which is harmless.
+    /// The last child of a bug hands on, and one that ends without a pull request may be the last that a credit waited
+    /// for. Every child settles first and looks at its siblings then, so the last one to settle sees them all; two that
+    /// both see all of them send twice, which is harmless.
     async fn pass(
         &self,
         invocation: &Invocation,
         asked: &Asked,
         own: &impl OnRecord,
     ) -> Result<(), StageError> {
-        let life = invocation.ledger.life(&asked.at.ticket.subject()).await?;
-        let rows: BTreeMap<&str, &Record> = life.iter().map(|record| (record.key.step(), record)).collect();
-        let settled = |repo: &ratchet_domain::ids::RepoName| {
-            // What waits for a time comes back by itself, and hands on then.
-            let state = |step: String| {
-                let record = rows
-                    .get(step.as_str())
-                    .filter(|record| record.resume_at.is_none());
-                record.map(|record| record.state)
+        let (ticket, repos) = (&asked.at.ticket, &asked.gated.repos);
+        let children = Children::read(&invocation.ledger, ticket).await?;
+        let mut next = Vec::new();
+        if repos.iter().all(|repo| children.is_settled(repo)) {
+            let at = BugAt {
+                ticket: ticket.clone(),
+                content: asked.at.content.clone(),
             };
-            matches!(state(step::pr(repo)), Some(State::Sealed | State::Parked))
-                || state(step::patch(repo)) == Some(State::Parked)
-        };
-        if !asked.gated.repos.iter().all(settled) {
-            return Ok(pass(own, &self.own.parts.queues, &[]).await?);
+            next.push((Stage::PublishRca, Body::PublishRca(at)));
         }
-        let at = BugAt {
-            ticket: asked.at.ticket.clone(),
-            content: asked.at.content.clone(),
-        };
-        let next = Envelope::new(invocation.trace.clone(), Body::PublishRca(at)).to_json();
-        Ok(pass(own, &self.own.parts.queues, &[(Stage::PublishRca.as_str(), next)]).await?)
+        next.extend(children.claim(ticket, repos)?.map(credit));
+        Ok(pass(own, &self.own.parts.queues, &envelopes(invocation, next)).await?)
     }
 
     async fn open(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
@@ -219,6 +211,9 @@ impl QueueStage for OpenPr {
         if let Body::PullMerged(told) = &envelope.body {
             return self.merged(invocation, told).await;
         }
+        if let Body::PullClosed(told) = &envelope.body {
+            return self.closed(invocation, told).await;
+        }
         let Body::OpenPr(at) = &envelope.body else {
             return Ok(());
         };
@@ -237,14 +232,29 @@ impl QueueStage for OpenPr {
         }
     }
 
-    /// The merge is on record, or none of ours: nobody hands it over again.
+    /// The merge or closing is on record, or none of ours: nobody hands it over again.
     async fn settled(&self, envelope: &Envelope) -> Result<(), StageError> {
-        if let Body::PullMerged(PullMerged {
-            event: Some(event), ..
-        }) = &envelope.body
-        {
+        let (Body::PullMerged(ended) | Body::PullClosed(ended)) = &envelope.body else {
+            return Ok(());
+        };
+        if let Some(event) = &ended.event {
             self.events.consume(event).await?;
         }
         Ok(())
     }
+}
+
+/// What follows, as the queues take it.
+fn envelopes(invocation: &Invocation, next: Vec<(Stage, Body)>) -> Vec<(&'static str, String)> {
+    next.into_iter()
+        .map(|(stage, body)| {
+            let envelope = Envelope::new(invocation.trace.clone(), body);
+            (stage.as_str(), envelope.to_json())
+        })
+        .collect()
+}
+
+/// The claim goes to the one stage that writes entries.
+fn credit(claim: CreditAsked) -> (Stage, Body) {
+    (Stage::Qualify, Body::Credit(claim))
 }

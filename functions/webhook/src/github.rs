@@ -1,7 +1,7 @@
-//! GitHub: which of its events say that a pull request of ours was merged.
+//! GitHub: which of its events say that a pull request of ours was merged, or closed.
 
 use ratchet_domain::ids::{OrgId, Provider, TicketNumber, TicketRef};
-use ratchet_domain::message::{Body, PullMerged};
+use ratchet_domain::message::{Body, PullEnded};
 use ratchet_providers::event::EventError;
 use ratchet_providers::github::event::{Change, Delivery, Event, parse};
 
@@ -22,35 +22,45 @@ pub(crate) fn read(signed: &Signed) -> Result<Reading, EventError> {
         Delivery::Ignored { kind } => return Ok(Reading::ignored(&kind)),
     };
     Ok(match &event.change {
-        Change::PullClosed { merged: false, .. } => Reading::ignored("pull_request.closed without a merge"),
         Change::PullClosed {
             number,
             head_branch,
             body,
+            merged,
+            at_ms,
             ..
         } => match ticket_of(signed.org(), head_branch, body) {
-            Some(ticket) => Reading::Work(Box::new(merged(signed, &event, ticket, *number))),
+            Some(ticket) => {
+                let ended = |event_key: &str| PullEnded {
+                    ticket,
+                    repo: event.repo.clone(),
+                    number: *number,
+                    at_ms: *at_ms,
+                    event: Some(event_key.to_owned()),
+                };
+                let body = if *merged {
+                    Body::PullMerged
+                } else {
+                    Body::PullClosed
+                };
+                Reading::Work(Box::new(arrival(signed, &event, |key| body(ended(key)))))
+            }
             None => Reading::ignored("pull_request.closed of others"),
         },
         Change::CheckSuiteCompleted { .. } => Reading::ignored("check_suite.completed"),
     })
 }
 
-fn merged(signed: &Signed, event: &Event, ticket: TicketRef, number: u64) -> Arrival {
+fn arrival(signed: &Signed, event: &Event, body: impl FnOnce(&str) -> Body) -> Arrival {
     let outcome = event.key();
     let account = event.repo_id.to_string();
     let key = event_key(signed.org(), Source::Github, &account, &outcome);
-    let merged = PullMerged {
-        ticket,
-        repo: event.repo.clone(),
-        number,
-        event: Some(key.clone()),
-    };
+    let body = body(&key);
     Arrival {
         key,
         // An outcome is told by every hook of the repository, each in its own words: the outcome is what counts.
         content: content(format!("{account} {outcome}").as_bytes()),
-        body: Body::PullMerged(merged),
+        body,
     }
 }
 

@@ -163,13 +163,18 @@ impl Mapping {
             .fold(0.0, f64::max)
     }
 
+    /// The locations at or above the threshold, best first: what is billed for.
+    pub fn places_at(&self, threshold: f64) -> impl Iterator<Item = &Location> {
+        self.locations
+            .iter()
+            .filter(move |location| location.confidence >= threshold)
+    }
+
     /// The repositories with a location at or above the threshold, in order of their names.
     #[must_use]
     pub fn repos_at(&self, threshold: f64) -> Vec<RepoName> {
         let mut repos: Vec<RepoName> = self
-            .locations
-            .iter()
-            .filter(|location| location.confidence >= threshold)
+            .places_at(threshold)
             .map(|location| location.repo.clone())
             .collect();
         repos.sort();

@@ -58,7 +58,9 @@ pub enum Body {
     /// The comment is out: Slack and tracker.
     Notify(BugAt),
     /// A pull request of ours was merged: compare it with the mapping.
-    PullMerged(PullMerged),
+    PullMerged(PullEnded),
+    /// A pull request of ours was closed without a merge: nothing more is to come of it.
+    PullClosed(PullEnded),
     /// Somebody claims that the bug was mapped wrongly.
     Credit(CreditAsked),
 }
@@ -72,7 +74,7 @@ impl Body {
             Self::Map(_) => Stage::Map,
             Self::Qualify(_) | Self::Credit(_) => Stage::Qualify,
             Self::FanOut(_) => Stage::FanOut,
-            Self::OpenPr(_) | Self::PullMerged(_) => Stage::OpenPr,
+            Self::OpenPr(_) | Self::PullMerged(_) | Self::PullClosed(_) => Stage::OpenPr,
             Self::PublishRca(_) => Stage::PublishRca,
             Self::Notify(_) => Stage::Notify,
         }
@@ -89,7 +91,7 @@ impl Body {
             | Self::PublishRca(at)
             | Self::Notify(at) => &at.ticket,
             Self::OpenPr(at) => &at.ticket,
-            Self::PullMerged(merged) => &merged.ticket,
+            Self::PullMerged(ended) | Self::PullClosed(ended) => &ended.ticket,
             Self::Credit(claim) => &claim.ticket,
         }
     }
@@ -125,15 +127,18 @@ pub struct BugInRepo {
     pub repo: RepoName,
 }
 
-/// A webhook said that a pull request of ours was merged.
+/// A webhook said that a pull request of ours was merged, or closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PullMerged {
+pub struct PullEnded {
     /// The ticket that reports the bug.
     pub ticket: TicketRef,
     /// The repository.
     pub repo: RepoName,
     /// The pull request's number there.
     pub number: u64,
+    /// When, by GitHub's clock, in ms; none where GitHub did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
     /// Key of the event's row in the events table, to mark it as consumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,

@@ -53,8 +53,22 @@ pub struct Merged {
     pub repo: RepoName,
     /// Its number there.
     pub number: u64,
-    /// It touched a file that the mapping names.
+    /// It touched a mapped file: one with a place at or above the threshold that the bug passed.
     pub touched_mapped: bool,
+    /// When it was merged, in ms: GitHub's time, and never later than that of the record; none in records of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
+}
+
+/// The sealed result of the `closed` step: a pull request of ours that somebody closed without a merge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The repository.
+    pub repo: RepoName,
+    /// Its number there.
+    pub number: u64,
+    /// When, in ms; as [`Merged::at_ms`].
+    pub at_ms: u64,
 }
 
 /// The sealed result of the `rca` step.

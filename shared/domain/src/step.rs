@@ -70,6 +70,14 @@ pub fn merged(repo: &RepoName) -> String {
     format!("merged#{repo}")
 }
 
+/// The closing of one repository's pull request without a merge. It may be opened again and merged then, so a merge is a
+/// step of its own, and counts for more.
+/// Lifetime: for ever. Value: [`crate::patch::Closed`].
+#[must_use]
+pub fn closed(repo: &RepoName) -> String {
+    format!("closed#{repo}")
+}
+
 /// The memoised root-cause document.
 /// Lifetime: for ever. Value: [`crate::patch::RootCause`].
 pub const RCA: &str = "rca";

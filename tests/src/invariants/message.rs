@@ -31,6 +31,7 @@ pub(crate) fn is_durable(shadow: &Shadow, stage: Stage, message: &str) -> bool {
         Body::Extract(_) => any("extract#") || settled(step::BILL),
         Body::Map(at) => settled(&step::map(&at.content)),
         Body::PullMerged(told) => settled(&step::merged(&told.repo)),
+        Body::PullClosed(told) => settled(&step::closed(&told.repo)),
         Body::Credit(claim) => settled(&step::credit_claim(&claim.id())),
         Body::Qualify(at) => settled(&step::qualify(&at.content)),
         Body::FanOut(_) => settled(step::BILL),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it, with the error")]
 
 mod edits;
+mod ends;
 mod merges;
 mod siblings;
 mod world;

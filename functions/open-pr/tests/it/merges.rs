@@ -92,7 +92,7 @@ async fn comments(stand: &Stand) -> usize {
 async fn settle(stand: &Stand) {
     for _ in 0..2 {
         stand.clock.advance(20 * MINUTE_MS);
-        stand.tick().await.unwrap();
+        Box::pin(stand.tick()).await.unwrap();
         stand.drain().await.unwrap();
     }
 }
@@ -193,7 +193,7 @@ async fn merge_that_touched_a_mapped_file_gives_nothing_back() {
 }
 
 #[tokio::test]
-async fn pull_request_that_was_closed_without_a_merge_gives_nothing_back() {
+async fn pull_request_that_was_closed_without_a_merge_is_on_record_and_gives_nothing_back() {
     let stand = proposed("on_merge").await;
     let pull = stand.only_pull(REPO).unwrap();
     stand.reworked(REPO, &pull, &[MAPPED], "src/product.rs").unwrap();
@@ -203,9 +203,13 @@ async fn pull_request_that_was_closed_without_a_merge_gives_nothing_back() {
     let hooks = stand.hooks();
     assert_eq!(hooks.len(), 1);
     for delivery in &hooks {
-        assert_eq!(told(&stand, delivery).await, "ignored");
+        assert_eq!(told(&stand, delivery).await, "accepted");
+        assert_eq!(told(&stand, delivery).await, "duplicate");
     }
     stand.drain().await.unwrap();
+    let life = stand.life(ORG, TICKET).await.unwrap();
+    let closed = life.get(&format!("closed#{REPO}")).unwrap();
+    assert_eq!(closed.state, State::Sealed, "the closing is on record");
     assert_eq!(kinds(&stand).await, [Kind::MappedBug]);
     assert!(judged(&stand).await.is_empty());
     assert_eq!(
@@ -242,6 +246,22 @@ async fn merge_after_seven_days_is_on_record_and_gives_nothing_back() {
     assert_eq!(
         judged.iter().map(|claim| claim.verdict).collect::<Vec<_>>(),
         [Verdict::TooLate]
+    );
+}
+
+#[tokio::test]
+async fn merge_within_seven_days_that_we_hear_of_later_is_credited() {
+    let stand = proposed("on_pr").await;
+    stand.clock.advance(CREDIT_WINDOW_MS - 60 * MINUTE_MS);
+    let delivery = merged_elsewhere(&stand);
+    stand.clock.advance(24 * 60 * MINUTE_MS);
+    assert_eq!(told(&stand, &delivery).await, "accepted");
+    stand.drain().await.unwrap();
+    assert_eq!(kinds(&stand).await, [Kind::MappedBug, Kind::Credit]);
+    let judged = judged(&stand).await;
+    assert_eq!(
+        judged.iter().map(|claim| claim.verdict).collect::<Vec<_>>(),
+        [Verdict::Credited]
     );
 }
 

@@ -6,17 +6,18 @@ use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use local::demo::sandbox_settings;
-use local::stand::{NOW_MS, Stand};
+use local::stand::Stand;
 use open_pr::OpenPr;
 use ratchet_domain::ids::{ContentHash, OrgId, Provider, RepoName, TicketNumber, TicketRef};
 use ratchet_domain::message::{Body, BugInRepo, Envelope};
 use ratchet_domain::step;
 use ratchet_guard::clock::Millis;
-use ratchet_guard::{Ledger, Record, Work};
+use ratchet_guard::{Ledger, Park, Record, Work};
 use ratchet_providers::transport::{Transport, TransportError};
 use ratchet_runtime::batch;
 use ratchet_runtime::config::Reader;
 use ratchet_runtime::stage::key_of;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 const DEADLINE_MS: Millis = 60_000;
@@ -25,6 +26,12 @@ pub(crate) const REPOS: [&str; 2] = ["acme/app", "acme/shop"];
 
 /// A repository that was searched, and has no location at or above the threshold.
 pub(crate) const BELOW: &str = "acme/docs";
+
+/// The file that the bug was sold in, in each of them.
+pub(crate) const SOLD: &str = "src/cart.rs";
+
+/// A file of the last of them with a place just below the threshold.
+pub(crate) const UNSOLD: &str = "src/basket.rs";
 
 /// A GitHub that refuses the app.
 struct Refusing;
@@ -40,7 +47,7 @@ impl Transport for Refusing {
 }
 
 pub(crate) struct World {
-    stand: Stand,
+    pub(crate) stand: Stand,
     stage: OpenPr,
     ledger: Ledger,
 }
@@ -53,7 +60,7 @@ pub(crate) fn ticket() -> TicketRef {
     }
 }
 
-fn content() -> ContentHash {
+pub(crate) fn content() -> ContentHash {
     ContentHash::of(&["the cart's total is off by one"])
 }
 
@@ -63,12 +70,31 @@ impl World {
         let key = include_str!("../../../../shared/providers/src/github/tests/app_key.pem");
         stand.cloud.secrets.insert("APP_KEY".to_owned(), key.to_owned());
         stand.put("acme", &settings()).await.unwrap();
-        let deployment = stand.deployment_over("open-pr", Arc::new(Refusing)).unwrap();
-        let ledger = deployment.ledger(&mut Reader::new(&deployment.env));
-        let stage = OpenPr::new(&deployment).unwrap();
-        let world = Self { stand, stage, ledger };
+        let world = Self::on(stand, Arc::new(Refusing));
         world.bill().await;
         world
+    }
+
+    /// With a GitHub of the test's own.
+    pub(crate) async fn over(github: Arc<dyn Transport>) -> Self {
+        let stand = Stand::new().await.unwrap();
+        let document = sandbox_settings("acme", &REPOS.map(str::to_owned));
+        stand.put("acme", &document).await.unwrap();
+        let world = Self::on(stand, github);
+        world.bill().await;
+        world
+    }
+
+    /// A second world that begins as this one is now.
+    pub(crate) fn fork(&self, github: Arc<dyn Transport>) -> Self {
+        Self::on(self.stand.fork().unwrap(), github)
+    }
+
+    fn on(stand: Stand, github: Arc<dyn Transport>) -> Self {
+        let deployment = stand.deployment_over("open-pr", github).unwrap();
+        let ledger = deployment.ledger(&mut Reader::new(&deployment.env));
+        let stage = OpenPr::new(&deployment).unwrap();
+        Self { stand, stage, ledger }
     }
 
     /// What the stages before it put on record.
@@ -88,10 +114,13 @@ impl World {
         let locations: Vec<Value> = REPOS
             .into_iter()
             .map(|repo| {
-                json!({ "repo": repo, "file": "src/cart.rs", "symbol": "total", "start_line": 1,
+                json!({ "repo": repo, "file": SOLD, "symbol": "total", "start_line": 1,
                 "end_line": 9, "explanation": "adds one", "confidence": 0.9 })
             })
             .collect();
+        let below = json!({ "repo": REPOS[1], "file": UNSOLD, "symbol": "", "start_line": 1, "end_line": 2,
+            "explanation": "perhaps", "confidence": 0.69 });
+        let locations: Vec<Value> = locations.into_iter().chain([below]).collect();
         let mapping = json!({ "trees": trees, "locations": locations, "candidates_hash": "h" });
         let decision = json!({ "gate": "billed", "ai_confidence": 0.9, "location_confidence": 0.9,
             "ai_threshold": 0.7, "location_threshold": 0.7, "repos": REPOS, "entry": "entry#x" });
@@ -101,9 +130,29 @@ impl World {
             (step::map(&content), answered(mapping)),
             (step::qualify(&content), decision),
         ] {
-            let work = Work::new(key_of(&ticket(), step), content.as_str());
-            self.ledger.record(&work, &result).await.unwrap();
+            self.record(step, &result).await;
         }
+    }
+
+    /// A step as it stands on record.
+    pub(crate) async fn record(&self, step: String, result: &impl Serialize) {
+        let work = Work::new(key_of(&ticket(), step), content().as_str());
+        self.ledger.record(&work, result).await.unwrap();
+    }
+
+    /// A step that waits for a person.
+    pub(crate) async fn park(&self, step: String, reason: &'static str) {
+        let work = Work::new(key_of(&ticket(), step), content().as_str());
+        let park = Park::for_a_person(reason, "as a test says");
+        self.stand.parked(&work, park).await.unwrap();
+    }
+
+    /// A step that waits for a time.
+    pub(crate) async fn park_until(&self, step: String, reason: &'static str) {
+        let work = Work::new(key_of(&ticket(), step), content().as_str());
+        let at_ms = self.stand.clock_ms() + DEADLINE_MS;
+        let park = Park::until(reason, "as a test says", at_ms);
+        self.stand.parked(&work, park).await.unwrap();
     }
 
     /// The message of one child, once.
@@ -113,15 +162,19 @@ impl World {
             content: content(),
             repo: RepoName::parse(repo).unwrap(),
         };
+        self.tell(Body::OpenPr(child)).await
+    }
+
+    /// A message of the stage, once.
+    pub(crate) async fn tell(&self, body: Body) -> usize {
         let mut message = SqsMessage::default();
-        message.message_id = Some(repo.to_owned());
+        message.message_id = Some("m".to_owned());
         message.receipt_handle = Some("none".to_owned());
-        message.body = Some(Envelope::new(None, Body::OpenPr(child)).to_json());
+        message.body = Some(Envelope::new(None, body).to_json());
         let mut event = SqsEvent::default();
         event.records = vec![message];
-        let answer = batch::handle(&self.stage, event, NOW_MS + DEADLINE_MS)
-            .await
-            .unwrap();
+        let deadline_ms = self.stand.clock_ms() + DEADLINE_MS;
+        let answer = batch::handle(&self.stage, event, deadline_ms).await.unwrap();
         answer.batch_item_failures.len()
     }
 

@@ -1,5 +1,6 @@
 //! GitHub's webhooks: pull requests that were closed, check suites that ended.
 
+use chrono::DateTime;
 use ratchet_domain::ids::RepoName;
 use serde_json::Value;
 
@@ -45,6 +46,8 @@ pub enum Change {
         base_branch: String,
         /// By a merge.
         merged: bool,
+        /// When it was merged or closed, in ms; none where GitHub gives no time that reads.
+        at_ms: Option<u64>,
         /// The commit that the merge made.
         merge_commit: Option<String>,
         /// Markdown that says what it is about, cut to a bound; anybody with rights in the repository may change it.
@@ -139,14 +142,21 @@ pub fn parse<'h>(header: impl Fn(&str) -> Option<&'h str>, body: &[u8]) -> Resul
 
 fn pull_closed(document: &Document) -> Result<Change, EventError> {
     const MERGED: &str = "pull_request.merged";
+    let merged = document
+        .flag(MERGED)
+        .ok_or(EventError::Missing { path: MERGED })?;
+    let at = if merged {
+        "pull_request.merged_at"
+    } else {
+        "pull_request.closed_at"
+    };
     Ok(Change::PullClosed {
         number: document.required_u64("pull_request.number")?,
         head_branch: branch(document, "pull_request.head.ref")?,
         head_sha: sha(document, "pull_request.head.sha")?,
         base_branch: branch(document, "pull_request.base.ref")?,
-        merged: document
-            .flag(MERGED)
-            .ok_or(EventError::Missing { path: MERGED })?,
+        merged,
+        at_ms: document.text(at).and_then(time),
         merge_commit: sha(document, "pull_request.merge_commit_sha").ok(),
         body: document
             .text("pull_request.body")
@@ -155,6 +165,12 @@ fn pull_closed(document: &Document) -> Result<Change, EventError> {
             .take(BODY_CHARS_MAX)
             .collect(),
     })
+}
+
+/// A time as GitHub writes it, in ms since 1970.
+fn time(text: &str) -> Option<u64> {
+    let at = DateTime::parse_from_rfc3339(text).ok()?;
+    u64::try_from(at.timestamp_millis()).ok()
 }
 
 fn check_suite(document: &Document) -> Result<Change, EventError> {

@@ -14,6 +14,7 @@ fn read(event: &'static str, body: &str) -> Result<Delivery, EventError> {
 fn closed(merged: bool) -> Value {
     json!({"action": "closed", "number": 7,
       "pull_request": {"number": 7, "state": "closed", "merged": merged, "merge_commit_sha": SHA,
+        "merged_at": merged.then_some("2026-11-20T10:00:00Z"), "closed_at": "2026-11-20T10:00:01Z",
         "head": {"ref": "ratchet/b1", "sha": SHA}, "base": {"ref": "main", "sha": SHA}},
       "repository": {"id": 186853002, "full_name": "acme/shop"}})
 }
@@ -28,6 +29,29 @@ fn a_closed_pull_tells_whether_it_was_merged() {
         let outcome = if merged { "merged" } else { "closed" };
         assert_eq!(event.key(), format!("pull:7:{outcome}:{SHA}"));
         assert!(matches!(event.change, Change::PullClosed { merged: told, number: 7, .. } if told == merged));
+    }
+}
+
+#[test]
+fn a_closed_pull_tells_when_and_a_time_that_does_not_read_is_none() {
+    let at = |body: &Value| match read("pull_request", &body.to_string()) {
+        Ok(Delivery::Repository(Event {
+            change: Change::PullClosed { at_ms, .. },
+            ..
+        })) => at_ms,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(at(&closed(true)), Some(1_795_168_800_000));
+    assert_eq!(at(&closed(false)), Some(1_795_168_801_000));
+    for odd in [
+        json!(null),
+        json!("yesterday"),
+        json!("1969-01-01T00:00:00Z"),
+        json!(5),
+    ] {
+        let mut body = closed(true);
+        body["pull_request"]["merged_at"] = odd;
+        assert_eq!(at(&body), None, "{body}");
     }
 }
 
