@@ -21,10 +21,11 @@ pub fn instant(at_ms: u64) -> String {
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// The zone of an IANA name, as `Europe/Berlin`.
+    /// The zone of an IANA name, as `Europe/Berlin`; `Etc/Unknown` names none.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        TimeZone::get(name).ok().map(Self)
+        let zone = TimeZone::get(name).ok();
+        zone.filter(|zone| !zone.is_unknown()).map(Self)
     }
 
     /// Its IANA name.
@@ -33,11 +34,14 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// When a calendar day, as `2026-11-30`, begins there, in ms since the Unix epoch.
+    /// When a calendar day, as `2026-11-30` and in no other form, begins there, in ms since the Unix epoch.
     #[must_use]
     pub fn start_of_day(&self, day: &str) -> Option<u64> {
-        let day: jiff::civil::Date = day.parse().ok()?;
-        let start = day.to_zoned(self.0.clone()).ok()?;
+        let date: jiff::civil::Date = day.parse().ok()?;
+        if date.to_string() != day {
+            return None;
+        }
+        let start = date.to_zoned(self.0.clone()).ok()?;
         u64::try_from(start.timestamp().as_millisecond()).ok()
     }
 }
@@ -127,6 +131,7 @@ mod tests {
         assert_eq!(month("Europe/Berlin").as_deref(), Some("2026-11"));
         assert_eq!(month("America/New_York").as_deref(), Some("2026-10"));
         assert_eq!(month("Mars/Olympus"), None);
+        assert_eq!(month("Etc/Unknown"), None);
         assert_eq!(Period::of(at_ms, &Zone::default()).as_str(), "2026-10");
     }
 
@@ -136,7 +141,17 @@ mod tests {
         assert_eq!(start("UTC", "2026-11-01"), Some(1_793_491_200_000));
         assert_eq!(start("Europe/Berlin", "2026-11-01"), Some(1_793_487_600_000));
         assert_eq!(start("UTC", "2026-11-31"), None);
-        assert_eq!(start("UTC", "soon"), None);
+        for other in [
+            "soon",
+            "20261101",
+            "2026-11-1",
+            "2026-11-01T10:00",
+            "2026-11-01T00:00Z",
+            "+002026-11-01",
+            " 2026-11-01",
+        ] {
+            assert_eq!(start("UTC", other), None, "{other}");
+        }
     }
 
     #[test]
