@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
-use ratchet_domain::bill::{self, Entry, Field, Kind, Recorded, SPREAD_MAX, Sum};
+use ratchet_domain::bill::{self, Entry, Field, Recorded, SPREAD_MAX, Sum};
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
 use ratchet_guard::store::Item;
@@ -240,16 +240,6 @@ pub fn sum(totals: &[(String, Sum)]) -> Sum {
     totals
         .iter()
         .fold(Sum::default(), |sum, (_, part)| sum.and(*part))
-}
-
-/// The fold of entries that all verify.
-#[must_use]
-pub fn fold(kinds: impl IntoIterator<Item = Kind>) -> Sum {
-    let mut sum = Sum::default();
-    for kind in kinds {
-        sum.add(kind);
-    }
-    sum
 }
 
 /// Reads an entry's row: every attribute but the table's key and the hash is a field, so that an added one shows.

@@ -35,6 +35,9 @@ use run::{Run, Went};
 pub use stop::Stop;
 pub use terms::Terms;
 
+/// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
+pub const BATCHES_A_READ: i32 = 4;
+
 /// An entry as the tree knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaf {

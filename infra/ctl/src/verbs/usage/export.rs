@@ -15,7 +15,7 @@ use ratchet_domain::period::Period;
 use ratchet_domain::settings::Problem;
 use ratchet_guard::store::Item;
 use ratchet_runtime::usage::recorded;
-use ratchet_runtime::usage::seal::Leaf;
+use ratchet_runtime::usage::seal::{BATCHES_A_READ, Leaf};
 use serde_json::json;
 
 use super::books::{Books, KEYS_MAX, rows};
@@ -26,9 +26,6 @@ use line::{Line, Lines};
 
 pub use cursor::Cursor;
 pub use line::Format;
-
-/// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
-const BATCHES_A_READ: i32 = 4;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

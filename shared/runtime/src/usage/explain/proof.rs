@@ -8,10 +8,7 @@ use ratchet_guard::StageError;
 use ratchet_guard::clock::Millis;
 
 use super::super::Usage;
-use super::super::seal::Stop;
-
-/// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
-const BATCHES_A_READ: i32 = 4;
+use super::super::seal::{BATCHES_A_READ, Stop};
 
 /// How long an entry waits for its seal at most while all goes well, in ms: the sealer runs every hour.
 const SEALED_WITHIN_MS: Millis = 2 * 3_600_000;

@@ -11,7 +11,7 @@ use futures::stream;
 use ratchet_domain::bill::{self, SPREAD_MAX, Sum};
 use ratchet_domain::merkle::{Frontier, Hash};
 use ratchet_domain::period::Period;
-use ratchet_runtime::usage::seal::Batch;
+use ratchet_runtime::usage::seal::{BATCHES_A_READ, Batch};
 use ratchet_runtime::usage::slice::Slice;
 use ratchet_runtime::usage::sum;
 
@@ -21,9 +21,6 @@ use super::beside::{AT_ONCE, beside};
 use super::leaves::Sorted;
 use super::reading::Reading;
 use crate::failure::Failure;
-
-/// Batches of one read. Reason: a batch is up to 200 KB, and an answer of the store 1 MB.
-pub(super) const BATCHES_A_READ: i32 = 4;
 
 /// Entries of one slice at most. Reason: slices that run beside each other end together if they are many.
 const ENTRIES_A_SLICE: u64 = 8_192;

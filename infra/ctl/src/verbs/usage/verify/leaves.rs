@@ -3,11 +3,11 @@
 use ratchet_domain::bill::Recorded;
 use ratchet_domain::merkle::Hash;
 use ratchet_domain::period::Period;
-use ratchet_runtime::usage::seal::Leaf;
+use ratchet_runtime::usage::seal::{BATCHES_A_READ, Leaf};
 use ratchet_runtime::usage::slice::Slice;
 
 use super::super::books::Books;
-use super::audit::{BATCHES_A_READ, differs};
+use super::audit::differs;
 use crate::failure::Failure;
 
 /// A leaf as it is kept in memory: names are read from the seals again where one is needed.
