@@ -94,7 +94,7 @@ pub(crate) fn usage(rows: &[Value]) -> Vec<Violation> {
         } else if key.starts_with("entry#") {
             *bills.entry(text(row, "bug")).or_default() += 1;
             *entries.entry(period).or_default() += 1;
-        } else if let Some((step, _fence)) = key.rsplit_once('#') {
+        } else if let Some((step, _fence)) = key.rsplit_once('#').filter(|_| key.starts_with("call#")) {
             *tokens.entry(step).or_default() += 1;
         }
     }

@@ -62,7 +62,7 @@ impl Extract {
             .is_some()
         {
             tracing::info!(work.key = %touched.ticket.subject(), "ticket is billed, its new content is left alone");
-            superseded::end(invocation, &touched.ticket).await?;
+            superseded::end(invocation, &touched.ticket, &self.own).await?;
             return Ok(None);
         }
         let connection = self.own.parts.connector.org(&touched.ticket.org, ledger).await?;
@@ -80,6 +80,32 @@ impl Extract {
             content,
             work,
         }))
+    }
+
+    /// The answer on record, of this attempt or of an earlier one.
+    async fn extracted(
+        &self,
+        invocation: &Invocation,
+        touched: &TicketTouched,
+        asked: &Asked,
+    ) -> Result<Sealed, StageError> {
+        let claim = match invocation.ledger.claim(&asked.work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => {
+                superseded::end(invocation, &touched.ticket, &self.own).await?;
+                return Ok(sealed);
+            }
+            Decision::Parked(parked) => {
+                superseded::end(invocation, &touched.ticket, &self.own).await?;
+                return Err(StageError::Parked(parked));
+            }
+        };
+        let settings = asked.connection.settings();
+        let claim = self.own.budget.within(claim, &touched.ticket, settings).await?;
+        let (claim, model) = claim.having(asked.connection.model().await).await?;
+        let extract_bug = Ask::new(&model, ExtractBug::of(&asked.ticket));
+        let acted = claim.act(accept_duplicates(extract_bug, ASKING_TWICE)).await?;
+        settle(acted, &self.own.tokens, &touched.ticket, settings).await
     }
 
     async fn pass(
@@ -134,26 +160,9 @@ impl QueueStage for Extract {
         let Some(asked) = self.admit(invocation, touched).await? else {
             return Ok(());
         };
-        let claim = match invocation.ledger.claim(&asked.work).await? {
-            Decision::Run(claim) => claim,
-            Decision::Replay(sealed) => {
-                superseded::end(invocation, &touched.ticket).await?;
-                return self.pass(invocation, touched, &asked.content, &sealed).await;
-            }
-            Decision::Parked(_) => return superseded::end(invocation, &touched.ticket).await,
-        };
+        let ended = Box::pin(self.extracted(invocation, touched, &asked)).await;
         let settings = asked.connection.settings();
-        let claim = self.own.budget.within(claim, &touched.ticket, settings).await?;
-        let (claim, model) = claim.having(asked.connection.model().await).await?;
-        let extract_bug = Ask::new(&model, ExtractBug::of(&asked.ticket));
-        let acted = claim.act(accept_duplicates(extract_bug, ASKING_TWICE)).await?;
-        let sealed = settle(
-            acted,
-            &self.own.tokens,
-            &touched.ticket,
-            asked.connection.settings(),
-        )
-        .await?;
+        let sealed = self.own.tokens.told(ended, &touched.ticket, settings).await?;
         self.pass(invocation, touched, &asked.content, &sealed).await
     }
 

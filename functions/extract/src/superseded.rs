@@ -11,6 +11,7 @@ use ratchet_domain::step;
 use ratchet_guard::{Decision, StageError, State, Work};
 use ratchet_runtime::batch::Invocation;
 use ratchet_runtime::model::{Answered, Asked};
+use ratchet_runtime::stage::AskingParts;
 use ratchet_runtime::tokens::Spent;
 
 /// Seals every claim of an extraction whose lease has ended. The ticket's own words are settled when this is called, or
@@ -18,7 +19,11 @@ use ratchet_runtime::tokens::Spent;
 ///
 /// # Errors
 /// As [`ratchet_guard::Ledger::claim`] and a seal; a claim that another attempt holds is left to it.
-pub(crate) async fn end(invocation: &Invocation, ticket: &TicketRef) -> Result<(), StageError> {
+pub(crate) async fn end(
+    invocation: &Invocation,
+    ticket: &TicketRef,
+    own: &AskingParts,
+) -> Result<(), StageError> {
     let ledger = &invocation.ledger;
     for record in ledger.life(&ticket.subject()).await? {
         let is_extraction = record.key.step().starts_with(step::EXTRACT);
@@ -30,10 +35,24 @@ pub(crate) async fn end(invocation: &Invocation, ticket: &TicketRef) -> Result<(
         match ledger.claim(&work).await {
             Ok(Decision::Run(claim)) => {
                 tracing::info!(work.key = %record.key, "extraction is superseded");
+                if claim.unaccounted() > 0 {
+                    // The attempt that left this claim may have been answered, and paid for it.
+                    let connection = own.parts.connector.org(&ticket.org, ledger).await?;
+                    let told = own.tokens.told_before(ticket, connection.settings(), &claim);
+                    told.await?;
+                }
                 claim.decide(nothing_asked()).seal().await?;
             }
-            Ok(Decision::Replay(_) | Decision::Parked(_))
-            | Err(StageError::Busy { .. } | StageError::Parked(_)) => {}
+            Ok(Decision::Replay(_) | Decision::Parked(_)) | Err(StageError::Busy { .. }) => {}
+            // One claim too many.
+            Err(error @ StageError::Parked(_)) => {
+                let connection = own.parts.connector.org(&ticket.org, ledger).await?;
+                let told = own.tokens.told::<()>(Err(error), ticket, connection.settings());
+                match told.await {
+                    Ok(()) | Err(StageError::Parked(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
             Err(error) => return Err(error),
         }
     }

@@ -75,6 +75,22 @@ impl Map {
         })
     }
 
+    /// The answer on record, of this attempt or of an earlier one.
+    async fn mapped(&self, invocation: &Invocation, at: &BugAt, asked: &Asked) -> Result<Sealed, StageError> {
+        let claim = match invocation.ledger.claim(&asked.work).await? {
+            Decision::Run(claim) => claim,
+            Decision::Replay(sealed) => return Ok(sealed),
+            Decision::Parked(parked) => return Err(StageError::Parked(parked)),
+        };
+        let settings = asked.connection.settings();
+        // A bug that is billed is delivered: what comes after the gate asks no budget.
+        let claim = self.own.budget.within(claim, &at.ticket, settings).await?;
+        let (claim, model) = claim.having(asked.connection.model().await).await?;
+        let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug, &asked.pins));
+        let acted = claim.act(accept_duplicates(rank, ASKING_TWICE)).await?;
+        settle::<Mapping>(acted, &self.own.tokens, &at.ticket, settings).await
+    }
+
     async fn pass(&self, invocation: &Invocation, at: &BugAt, sealed: &Sealed) -> Result<(), StageError> {
         let next = Envelope::new(invocation.trace.clone(), Body::Qualify(at.clone())).to_json();
         Ok(pass(sealed, &self.own.parts.queues, &[(Stage::Qualify.as_str(), next)]).await?)
@@ -101,19 +117,9 @@ impl QueueStage for Map {
             return Ok(());
         };
         let asked = self.admit(invocation, at).await?;
-        let claim = match invocation.ledger.claim(&asked.work).await? {
-            Decision::Run(claim) => claim,
-            Decision::Replay(sealed) => return self.pass(invocation, at, &sealed).await,
-            Decision::Parked(_) => return Ok(()),
-        };
+        let ended = self.mapped(invocation, at, &asked).await;
         let settings = asked.connection.settings();
-        // A bug that is billed is delivered: what comes after the gate asks no budget.
-        let claim = self.own.budget.within(claim, &at.ticket, settings).await?;
-        let (claim, model) = claim.having(asked.connection.model().await).await?;
-        let rank = Ask::new(&model, RankLocations::of(&asked.github, &asked.bug, &asked.pins));
-        let acted = claim.act(accept_duplicates(rank, ASKING_TWICE)).await?;
-        let sealed =
-            settle::<Mapping>(acted, &self.own.tokens, &at.ticket, asked.connection.settings()).await?;
+        let sealed = self.own.tokens.told(ended, &at.ticket, settings).await?;
         self.pass(invocation, at, &sealed).await
     }
 }

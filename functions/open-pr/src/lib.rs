@@ -109,6 +109,12 @@ impl OpenPr {
 
     /// The memoised patch.
     async fn patch(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
+        let ended = self.written(invocation, asked).await;
+        let settings = asked.connection.settings();
+        self.own.tokens.told(ended, &asked.at.ticket, settings).await
+    }
+
+    async fn written(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
         let work = Work::new(
             key_of(&asked.at.ticket, step::patch(&asked.at.repo)),
             asked.at.content.as_str(),

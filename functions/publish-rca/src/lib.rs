@@ -99,6 +99,12 @@ impl PublishRca {
 
     /// The memoised document.
     async fn document(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
+        let ended = self.written(invocation, asked).await;
+        let settings = asked.connection.settings();
+        self.own.tokens.told(ended, &asked.at.ticket, settings).await
+    }
+
+    async fn written(&self, invocation: &Invocation, asked: &Asked) -> Result<Sealed, StageError> {
         let work = Work::new(key_of(&asked.at.ticket, step::RCA), asked.at.content.as_str())
             .driven_by(Stage::PublishRca.as_str(), &invocation.message);
         let claim = match invocation.ledger.claim(&work).await? {

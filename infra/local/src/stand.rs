@@ -172,7 +172,7 @@ impl Stand {
     /// # Errors
     /// When the stand itself fails.
     pub async fn replay(&self, event: Value) -> Result<Summary> {
-        let functions = self.functions()?;
+        let functions = Box::new(self.functions()?);
         let deadline_ms = self.clock.now_ms() + self.cloud.timeout_ms("replay");
         tokio::select! {
             biased;

@@ -80,7 +80,8 @@ pub struct Billing {
     pub included: u64,
     /// IANA name of the zone whose calendar months are the periods; UTC unless said.
     pub time_zone: Zone,
-    /// Most tokens (input and output) that a period may spend on models; none is no cap.
+    /// Most tokens that a period may spend on models, every one that a vendor bills at whatever rate: input, output (reasoning
+    /// is part of it), and what is read from and written to its prompt cache; none is no cap.
     pub token_cap: Option<u64>,
     /// A time in which less is charged at most.
     pub trial: Option<Trial>,

@@ -7,7 +7,8 @@ use ratchet_domain::ids::TicketRef;
 use ratchet_domain::park::Reason;
 use ratchet_domain::settings::Settings;
 use ratchet_guard::effect::{Act, Effect};
-use ratchet_guard::{Acted, Joint, Outcome, Park, Sealed, StageError};
+use ratchet_guard::{Acted, Companion, Joint, Outcome, Park, Sealed, StageError, Why};
+use ratchet_providers::error::ProviderError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,6 +134,43 @@ pub enum Asked<T> {
         /// What both cost.
         spent: Spent,
     },
+    /// One answer that could not be used, and none to the repair. It is never on record as such: the attempt is released, or
+    /// parked with what it has, and what the answer cost is counted.
+    #[serde(skip)]
+    Unrepaired {
+        /// What became of the repair.
+        repair: Repair,
+        /// What was wrong with the answer.
+        problem: String,
+        /// The raw answer, cut to a bound.
+        raw: String,
+        /// The model that gave it.
+        model: String,
+        /// What it cost.
+        spent: Spent,
+    },
+}
+
+/// What became of a question that was not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repair {
+    /// It was not taken, and may be later.
+    NotTaken(Why),
+    /// It was refused for good.
+    Refused(Why),
+    /// Nobody can tell; it may have been paid for.
+    Unknown(Why),
+}
+
+impl Repair {
+    fn failed(error: &ProviderError) -> Self {
+        let why = outcome::why(error);
+        match (error.has_no_side_effects(), error.is_retryable()) {
+            (false, _) => Self::Unknown(why),
+            (true, true) => Self::NotTaken(why),
+            (true, false) => Self::Refused(why),
+        }
+    }
 }
 
 fn unreadable() -> String {
@@ -143,7 +181,27 @@ impl<T> Asked<T> {
     fn spent(&self) -> (Spent, &str) {
         match self {
             Self::Answered(answered) => (answered.spent, &answered.model),
-            Self::Unreadable { spent, model, .. } => (*spent, model),
+            Self::Unreadable { spent, model, .. } | Self::Unrepaired { spent, model, .. } => (*spent, model),
+        }
+    }
+
+    /// What is kept for a person of an answer whose repair was refused as `why` says.
+    fn kept(self, why: &Why) -> Self {
+        match self {
+            Self::Unrepaired {
+                problem,
+                raw,
+                model,
+                spent,
+                ..
+            } => Self::Unreadable {
+                reason: why.code.to_owned(),
+                problem,
+                raw,
+                model,
+                spent,
+            },
+            other @ (Self::Answered(_) | Self::Unreadable { .. }) => other,
         }
     }
 }
@@ -180,7 +238,16 @@ impl<A: Asking> Effect for Ask<'_, A> {
         };
         let second = match self.model.ask(&question, Some(&problem)).await {
             Ok(reply) => reply,
-            Err(error) => return outcome::failed(&error),
+            // The first answer was paid for, whatever becomes of the step.
+            Err(error) => {
+                return Outcome::Done(Asked::Unrepaired {
+                    repair: Repair::failed(&error),
+                    problem,
+                    raw: cut(&first.raw),
+                    model: first.model,
+                    spent: first.spent,
+                });
+            }
         };
         let spent = first.spent.and(second.spent);
         let last = second.input.map_err(Refusal::unreadable);
@@ -189,12 +256,16 @@ impl<A: Asking> Effect for Ask<'_, A> {
             Err(refusal) => Asked::Unreadable {
                 reason: refusal.reason.as_str().to_owned(),
                 problem: refusal.problem,
-                raw: second.raw.chars().take(RAW_CHARS_MAX).collect(),
+                raw: cut(&second.raw),
                 model: second.model,
                 spent,
             },
         })
     }
+}
+
+fn cut(raw: &str) -> String {
+    raw.chars().take(RAW_CHARS_MAX).collect()
 }
 
 fn answered<A: Asking>(answer: A::Answer, model: String, spent: Spent) -> Asked<A::Answer> {
@@ -206,10 +277,12 @@ fn answered<A: Asking>(answer: A::Answer, model: String, spent: Spent) -> Asked<
     })
 }
 
-/// Seals a model step together with its token usage; an unreadable answer is held for a person with the raw text.
+/// Seals a model step together with its token usage; an unreadable answer is held for a person with the raw text. One whose
+/// repair was not answered is counted too, and the step is asked again later, or held where that is of no use.
 ///
 /// # Errors
-/// [`StageError::Parked`] when the answer is held; otherwise as [`Acted::seal_with`].
+/// [`StageError::Parked`] when the answer is held; [`StageError::Retry`] when the step is asked again; otherwise as
+/// [`Acted::seal_with`].
 pub async fn settle<T: Serialize>(
     acted: Acted<Asked<T>>,
     tokens: &TokenMeter,
@@ -220,14 +293,22 @@ pub async fn settle<T: Serialize>(
     let tokens_spent = spent.input.saturating_add(spent.output);
     metric::count(metric::MODEL_TOKENS, model, tokens_spent);
     let entries = tokens.entries(ticket, settings, acted.claim(), model, spent)?;
-    let held = match acted.receipt() {
+    let held_for = match acted.receipt() {
         Asked::Answered(_) => None,
         Asked::Unreadable { reason, problem, .. } => {
             let reason = Reason::from_word(reason).unwrap_or(Reason::ModelAnswerUnreadable);
             Some(Park::for_a_person(reason.as_str(), problem.clone()))
         }
+        Asked::Unrepaired { repair, .. } => match repair.clone() {
+            Repair::NotTaken(why) => return Err(acted.release_with(&why, true, entries).await),
+            Repair::Unknown(why) => return Err(acted.release_with(&why, false, entries).await),
+            Repair::Refused(why) => {
+                let park = Park::for_a_person(why.code, why.detail.clone());
+                return held(acted.map(|asked| asked.kept(&why)), park, entries).await;
+            }
+        },
     };
-    let Some(park) = held else {
+    let Some(park) = held_for else {
         return match acted.seal_with(entries).await? {
             Joint::OnRecord(sealed) => Ok(sealed),
             Joint::Refused { acted, .. } => Err(StageError::Conflict {
@@ -235,6 +316,14 @@ pub async fn settle<T: Serialize>(
             }),
         };
     };
+    held(acted, park, entries).await
+}
+
+async fn held<T: Serialize>(
+    acted: Acted<Asked<T>>,
+    park: Park,
+    entries: Vec<Companion>,
+) -> Result<Sealed, StageError> {
     match acted.park_with(park, entries).await? {
         Joint::OnRecord(parked) => Err(StageError::Parked(parked)),
         Joint::Refused { acted, .. } => Err(StageError::Conflict {
@@ -250,7 +339,7 @@ pub async fn settle<T: Serialize>(
 pub fn answer_of<T: DeserializeOwned>(sealed: &Sealed) -> Result<Answered<T>, StageError> {
     match sealed.result::<Asked<T>>()? {
         Asked::Answered(answered) => Ok(answered),
-        Asked::Unreadable { .. } => Err(StageError::Unreadable {
+        Asked::Unreadable { .. } | Asked::Unrepaired { .. } => Err(StageError::Unreadable {
             key: ratchet_guard::OnRecord::key(sealed).clone(),
             line: 0,
             column: 0,

@@ -60,7 +60,7 @@ impl AskingParts {
         parts.connector = parts.connector.asking(&mut reader);
         let table = reader.text("USAGE_TABLE");
         let budget = Budget::new(deployment.dynamo.clone(), table.clone());
-        let tokens = TokenMeter::new(table);
+        let tokens = TokenMeter::new(deployment.dynamo.clone(), table);
         reader.done(Self {
             parts,
             tokens,

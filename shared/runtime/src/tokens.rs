@@ -1,12 +1,16 @@
-//! Token usage: one entry a sealed model step, in the transaction that seals it.
+//! Token usage: one entry an attempt that is known to have been paid for, in the transaction that seals, parks or releases it.
 //!
 //! **Shape** in the usage table: partition `tokens#<org>#<YYYY-MM>` (and `..+<part>` where the org's charges
-//! are spread: a bug's tokens are counted in the part of its charge), sort `call#<subject>#<step>#<fence>` with the fence of
-//! the claim that settled (a second one only where a person ran a parked step again); attributes `org`, `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N);
+//! are spread: a bug's tokens are counted in the part of its charge) of the month in which the step was taken up, sort
+//! `call#<subject>#<step>#<fence>` with the fence of the claim that asked (a second one only where an answer could not be used
+//! and the step was run again); attributes `org`, `ticket`, `step`, `model` (S), `input`, `output`, `cache_read`, `cache_write`, `reasoning`, `calls`, `at_ms` (N);
 //! where the settings have a price, `price_input`, `price_output`, `price_cache_read`, `price_cache_write` and `cost` (N), all
-//! in millionths of a millionth of a dollar; `lost_attempts` (N): earlier attempts that may have been paid for and left no
-//! answer. Sort `total`: `input`, `output` and `calls` (N) of the partition, for the cap. **Lifetime**: for ever.
-//! Retries cannot count twice: the entry lands with the seal or not at all.
+//! in millionths of a millionth of a dollar. Sort `total`: `input`, `output`, `cache_read`, `cache_write` and `calls` (N) of the
+//! partition, for the cap. **Lifetime**: for ever.
+//! Retries cannot count twice: the entry lands with the seal or not at all. What may have been paid for and left no answer has
+//! a row of its own: see [`TokenMeter::told`].
+
+mod lost;
 
 use std::sync::Arc;
 
@@ -22,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::usage::{Usage, number};
 
-/// What a step spent on a model, summed over the calls of its sealed attempt.
+/// What a step spent on a model, summed over the calls of one attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
     /// Tokens read, without those from the cache.
@@ -72,14 +76,16 @@ impl Spent {
 /// Where token usage is counted.
 #[derive(Debug, Clone)]
 pub struct TokenMeter {
+    client: Client,
     table: Arc<str>,
 }
 
 impl TokenMeter {
     /// Counts in `table`, the usage table.
     #[must_use]
-    pub fn new(table: impl Into<Arc<str>>) -> Self {
-        Self { table: table.into() }
+    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
+        let table = table.into();
+        Self { client, table }
     }
 
     /// A partition of an org's token usage in a period.
@@ -88,8 +94,8 @@ impl TokenMeter {
         format!("tokens#{}", bill::partition(org, period, part))
     }
 
-    /// The entry of a step and its share of the total, to be written with its seal. The period is that of the step's first
-    /// claim.
+    /// The entry of an attempt and its share of the total, to be written as it is settled; and how many earlier ones left no
+    /// word, where there are any. The period is that in which the step was taken up, as [`Budget::within`] asks for it.
     ///
     /// # Errors
     /// [`StoreError`] when they cannot be built.
@@ -101,12 +107,10 @@ impl TokenMeter {
         model: &str,
         spent: Spent,
     ) -> Result<Vec<Companion>, StoreError> {
-        let (key, fence, claimed_at) = (claim.key(), claim.fence(), claim.first_claimed_at());
-        let period = Period::of(claimed_at, &settings.billing.time_zone);
+        let (key, fence) = (claim.key(), claim.fence());
+        let period = period_of(claim, settings);
         let part = bill::home_part(&ticket.bug(), settings.billing.spread());
         let partition = Self::partition(&ticket.org, &period, part);
-        // An attempt before this one may have asked and died with the answer.
-        let lost = claim.unaccounted();
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let number = |value: u64| AttributeValue::N(value.to_string());
         let mut item = Item::from([
@@ -125,8 +129,7 @@ impl TokenMeter {
             ("cache_write".to_owned(), number(spent.cache_write)),
             ("reasoning".to_owned(), number(spent.reasoning)),
             ("calls".to_owned(), number(spent.calls)),
-            ("at_ms".to_owned(), number(claimed_at)),
-            ("lost_attempts".to_owned(), number(lost)),
+            ("at_ms".to_owned(), number(claim.taken_up_at())),
         ]);
         if let Some(price) = settings.model.as_ref().and_then(|model| model.price) {
             let cost = spent.cost(price).to_string();
@@ -143,13 +146,26 @@ impl TokenMeter {
         let sums = [
             ("input", spent.input),
             ("output", spent.output),
+            ("cache_read", spent.cache_read),
+            ("cache_write", spent.cache_write),
             ("calls", spent.calls),
         ];
-        Ok(vec![
+        let mut entries = vec![
             Companion::entry(&self.table, "org_period", item)?,
             Companion::count(&self.table, total(&partition), &sums, None)?,
-        ])
+        ];
+        // An attempt before this one may have asked and died with the answer.
+        if let Some(lost) = self.lost_before(ticket, settings, claim, model) {
+            entries.push(Companion::put(&self.table, lost)?);
+        }
+        Ok(entries)
     }
+}
+
+/// The month whose cap a step is held to and which its tokens are booked into: the same for every retry of an attempt, and
+/// another one when it waited into the next month.
+fn period_of(claim: &Claim, settings: &Settings) -> Period {
+    Period::of(claim.taken_up_at(), &settings.billing.time_zone)
 }
 
 fn total(partition: &str) -> Item {
@@ -191,7 +207,7 @@ impl Budget {
         let Some(cap) = settings.billing.token_cap else {
             return Ok(claim);
         };
-        let period = Period::of(claim.now_ms(), &settings.billing.time_zone);
+        let period = period_of(&claim, settings);
         let (claim, spent) = claim.having(self.spent(&ticket.org, &period).await).await?;
         if spent < cap {
             return Ok(claim);
@@ -207,12 +223,15 @@ impl Budget {
         Err(StageError::Parked(claim.park(park).await?))
     }
 
-    /// Whatever parts the period's tokens were counted in: the settings may have said another number of them before.
+    /// Every token that a vendor bills, at whatever rate: what is read from its cache and written to it too. Reasoning is
+    /// output. Whatever parts the period's tokens were counted in: the settings may have said another number of them before.
     async fn spent(&self, org: &OrgId, period: &Period) -> Result<u64, StageError> {
         let parts = self
             .usage
             .total_rows(|part| TokenMeter::partition(org, period, part));
-        let spent = |row: &Item| number(row, "input").saturating_add(number(row, "output"));
-        Ok(parts.await?.iter().map(spent).fold(0, u64::saturating_add))
+        let rows = parts.await?;
+        let billed = ["input", "output", "cache_read", "cache_write"];
+        let counts = rows.iter().flat_map(|row| billed.map(|name| number(row, name)));
+        Ok(counts.fold(0, u64::saturating_add))
     }
 }

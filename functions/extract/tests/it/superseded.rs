@@ -7,6 +7,8 @@ use ratchet_domain::stage::Stage;
 use ratchet_domain::step;
 use ratchet_guard::{Park, Record, State, Unfinished, Work};
 
+use crate::books::Books;
+
 const TICKET: u64 = 5101;
 
 /// Places in the sample.
@@ -68,6 +70,8 @@ async fn outgrown(sample: usize) -> Result<usize> {
     }
     let superseded = ended.iter().filter(|record| record.body.contains("superseded"));
     assert_eq!(superseded.count(), 1);
+    let books = Books::of(&stand).await?;
+    assert_eq!(books.lost_attempts(), 1, "the answer to the older words was lost");
     let [bills, ..] = stand.effects("acme", TICKET).await?;
     Ok(bills)
 }

@@ -59,7 +59,7 @@ impl<'b> Life<'b> {
                 },
                 content: ContentHash::of(&[WORDS]),
             },
-            tokens: TokenMeter::new("usage"),
+            tokens: TokenMeter::new(bench.world.deployment.dynamo.clone(), "usage"),
             settings,
         })
     }

@@ -145,8 +145,8 @@ impl Model {
         };
         *time += 1;
         let spoil = self.take_spoil(&question);
-        if spoil == Some(Spoil::Overloaded) {
-            return Err((529, "overloaded_error", "Overloaded".to_owned()));
+        if let Some(refused) = spoil.and_then(Spoil::refused) {
+            return Err(refused);
         }
         let draft = draft::draft(&question, answers, &noise);
         let spoiled = spoil::apply(spoil, draft, &question);

@@ -31,6 +31,19 @@ impl Companion {
             .map_err(|error| unbuilt(&error))
     }
 
+    /// An item, whatever stands there: for what nobody but the holder of this claim knows, and knows better each time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the item cannot be built.
+    pub fn put(table: &str, item: Item) -> Result<Self, StoreError> {
+        Put::builder()
+            .table_name(table)
+            .set_item(Some(item))
+            .build()
+            .map(|put| Self(TransactWriteItem::builder().put(put).build()))
+            .map_err(|error| unbuilt(&error))
+    }
+
     /// Adds to the counters of an item. With `at_most`, it is refused when that counter has reached its limit or the
     /// sum would exceed it; a limit of 0 refuses everything.
     ///

@@ -58,7 +58,7 @@ pub fn of(record: &Record) -> Option<Facts> {
 pub fn answer<T: DeserializeOwned>(record: &Record) -> Option<Answered<T>> {
     match record.result::<Asked<T>>().ok()? {
         Asked::Answered(answered) => Some(answered),
-        Asked::Unreadable { .. } => None,
+        Asked::Unreadable { .. } | Asked::Unrepaired { .. } => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::wire::{Content, Question};
+use super::wire::{Content, Question, Refused};
 
 /// How one answer is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +19,24 @@ pub enum Spoil {
     Refusal,
     /// 529 and nothing else.
     Overloaded,
+    /// 429 and nothing else.
+    RateLimited,
+    /// 401 and nothing else.
+    BadKey,
     /// Prose with the JSON in a fence, and no tool use.
     PlainText,
+}
+
+impl Spoil {
+    /// The error that comes in the place of an answer.
+    pub(crate) fn refused(self) -> Option<Refused> {
+        match self {
+            Self::Overloaded => Some((529, "overloaded_error", "Overloaded".to_owned())),
+            Self::RateLimited => Some((429, "rate_limit_error", "Too many tokens".to_owned())),
+            Self::BadKey => Some((401, "authentication_error", "invalid x-api-key".to_owned())),
+            Self::CutOff | Self::NotTheSchema | Self::MissingFiles | Self::Refusal | Self::PlainText => None,
+        }
+    }
 }
 
 /// What the model says instead of its draft.
@@ -32,7 +48,9 @@ pub(crate) fn apply(spoil: Option<Spoil>, draft: Option<Value>, question: &Quest
         };
     };
     match spoil {
-        None | Some(Spoil::Overloaded) => Content::Tool { input, cut: false },
+        None | Some(Spoil::Overloaded | Spoil::RateLimited | Spoil::BadKey) => {
+            Content::Tool { input, cut: false }
+        }
         Some(Spoil::CutOff) => Content::Tool {
             input: half(input),
             cut: true,

@@ -212,7 +212,17 @@ async fn each_bad_answer_is_bad_in_its_own_way_and_only_once() {
         "maybe"
     );
     let busy = spoil(Spoil::Overloaded).await.unwrap_err();
-    assert!(busy.is_retryable(), "{busy}");
+    assert!(busy.is_retryable() && !busy.has_no_side_effects(), "{busy}");
+    let limited = spoil(Spoil::RateLimited).await.unwrap_err();
+    assert!(
+        limited.is_retryable() && limited.has_no_side_effects(),
+        "{limited}"
+    );
+    let bad_key = spoil(Spoil::BadKey).await.unwrap_err();
+    assert!(
+        !bad_key.is_retryable() && bad_key.has_no_side_effects(),
+        "{bad_key}"
+    );
     assert_eq!(
         input(&sandbox, "extract_bug", ticket()).await["title"],
         "Adding replaces"
