@@ -59,7 +59,7 @@ async fn a_period_shows_its_entries_their_total_and_the_tokens_apart() -> Result
     tickets.sort_by_key(|ticket| ticket.to_string());
     assert_eq!(tickets, ["zendesk:5158", "zendesk:5159"]);
     let tokens = json!([{ "model": "model-1", "calls": 6, "input": 600, "output": 120, "cache_read": 0, "cache_write": 0, "reasoning": 0,
-        "dollars": null, "lost": { "attempts": 0, "input": 0, "output": 0, "dollars": null } }]);
+        "dollars": null, "lost": { "attempts": 0, "unestimated": 0, "input": 0, "output": 0, "dollars": null } }]);
     assert_eq!(shown["tokens"], tokens);
 
     let text = bench.run(&["usage", "show", "--org", "acme"]).await?.stdout;
@@ -135,10 +135,10 @@ async fn an_attempt_that_died_with_its_answer_is_estimated_apart_and_charged_to_
         shown["tokens"][0],
         json!({ "model": "model-1", "calls": 2, "input": 200, "output": 40, "cache_read": 0, "cache_write": 0,
             "reasoning": 0, "dollars": "0.001200",
-            "lost": { "attempts": 2, "input": 200, "output": 40, "dollars": "0.001200" } })
+            "lost": { "attempts": 2, "unestimated": 0, "input": 200, "output": 40, "dollars": "0.001200" } })
     );
     assert_eq!(shown["total"], json!({ "mapped_bugs": 1 }));
     let text = bench.run(&["usage", "show", "--org", "acme"]).await?.stdout;
-    assert!(text.contains("LOST BY"), "{text}");
+    assert!(text.contains("LOST BY") && text.contains("REASONING"), "{text}");
     Ok(())
 }

@@ -28,8 +28,9 @@ A period is a calendar month in the org's time zone. A credit counts in the mont
 credits than charges, nothing is due and the rest is named as unused: take it off a later bill. What is due is read by the
 quota that was in force when the period was signed off, and by today's settings before that. Tokens are counted apart from
 what is billed: they are never charged.
-An attempt whose process died with the answer may have been paid for all the same: it stands apart, estimated by the attempt
-that was sealed, and counts towards no cap.")]
+An attempt that died with the answer, or got none, may have been paid for all the same: it stands apart, in the month of its
+step's first claim, and counts towards no cap. It is taken to have used as much as the answers of that step, or as the month's
+answers to that kind of step on average; where there is none, only the attempts are counted. REASONING is part of OUTPUT.")]
 pub struct Args {
     /// The org.
     #[arg(long, value_parser = |text: &str| OrgId::parse(text))]
@@ -40,8 +41,8 @@ pub struct Args {
 }
 
 /// Runs the verb. **JSON**: `{"org","period","entries":[{"kind","key","bug","ticket",..}],"total":{"mapped_bugs",..},
-/// "due":{"net","included","overage","unused_credits"},"terms":{"of","included","mapped_bug_cap","time_zone"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning","dollars","lost":{"attempts","input",
-/// "output","dollars"}}]}`; an entry has every attribute of its row but the table's key. `dollars` is a decimal text, null
+/// "due":{"net","included","overage","unused_credits"},"terms":{"of","included","mapped_bug_cap","time_zone"},"tokens":[{"model","calls","input","output","cache_read","cache_write","reasoning","dollars","lost":{"attempts","unestimated",
+/// "input","output","dollars"}}]}`; an entry has every attribute of its row but the table's key. `dollars` is a decimal text, null
 /// without a price. What is `lost` is an estimate and part of no other number.
 ///
 /// # Errors
@@ -193,12 +194,13 @@ fn text(head: String, entries: &[Value], tokens: &Tokens) -> String {
                 "OUTPUT",
                 "CACHE READ",
                 "CACHE WRITE",
+                "REASONING",
                 "DOLLARS",
             ][..],
             tokens.used(),
         ),
         (
-            &["LOST BY", "ATTEMPTS", "INPUT", "OUTPUT", "DOLLARS"][..],
+            &["LOST BY", "ATTEMPTS", "UNESTIMATED", "INPUT", "OUTPUT", "DOLLARS"][..],
             tokens.lost(),
         ),
     ];

@@ -15,36 +15,85 @@ use crate::world::World;
 /// A millionth of a dollar, in the units of a recorded cost.
 const MILLIONTH: u128 = 1_000_000;
 
-/// What one model used.
+/// Sort keys of the attempts that may have been paid for and left no answer.
+const LOST: &str = "lost#";
+
+/// What answers used, and how many there were.
 #[derive(Debug, Clone, Copy, Default)]
-struct Used {
+struct Sum {
     spent: Spent,
     /// In millionths of a millionth of a dollar; none while no entry has a price.
     cost: Option<u128>,
-    /// Attempts that may have been paid for and left no answer.
-    lost_attempts: u64,
-    /// What they are taken to have used: as much as the attempt that was sealed.
-    lost: Spent,
-    lost_cost: Option<u128>,
+    answers: u64,
+}
+
+impl Sum {
+    fn add(&mut self, spent: Spent, cost: Option<u128>) {
+        self.spent = self.spent.and(spent);
+        if let Some(cost) = cost {
+            self.cost = Some(self.cost.unwrap_or(0).saturating_add(cost));
+        }
+        self.answers = self.answers.saturating_add(1);
+    }
+
+    /// As much as so many answers used on average.
+    fn of(self, attempts: u64) -> (u64, u64, Option<u128>) {
+        let times = |sum: u128| sum.saturating_mul(u128::from(attempts)) / u128::from(self.answers.max(1));
+        let tokens = |sum: u64| u64::try_from(times(u128::from(sum))).unwrap_or(u64::MAX);
+        (
+            tokens(self.spent.input),
+            tokens(self.spent.output),
+            self.cost.map(times),
+        )
+    }
+}
+
+/// What one model is taken to have used for answers that nobody got.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lost {
+    attempts: u64,
+    /// Those of which there is no answer to estimate them by.
+    unestimated: u64,
+    input: u64,
+    output: u64,
+    cost: Option<u128>,
+}
+
+/// What one model used.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    sum: Sum,
+    lost: Lost,
 }
 
 /// What all models used, by name.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(BTreeMap<String, Used>);
+pub(super) struct Tokens {
+    models: BTreeMap<String, Used>,
+    /// Rows of lost attempts, with what the answers of that very step used.
+    lost: BTreeMap<String, (Item, Sum)>,
+    /// What the period's answers used, by the kind of their step.
+    kinds: BTreeMap<String, Sum>,
+}
 
 impl Tokens {
-    /// Adds up the entries of every part of the period that has a total.
+    /// Adds up the entries of every part of the period that has a total. Rows of lost attempts are read first, since they are
+    /// few: no other row is kept.
     pub(super) async fn read(books: &Books, period: &Period) -> Result<Self, Failure> {
         let table = books.world.table("USAGE_TABLE")?;
+        let mut tokens = Self::default();
+        let first = TokenMeter::partition(&books.org, period, 0);
+        let lost = tokens.read_part(&books.world, &table, Some(AttributeValue::S(first)), LOST);
+        lost.await?;
         let totals = books
             .usage
             .total_rows(|part| TokenMeter::partition(&books.org, period, part))
             .await?;
-        let mut tokens = Self::default();
         for total in totals {
             let partition = total.get("org_period").cloned();
-            tokens.read_part(&books.world, &table, partition).await?;
+            tokens.read_part(&books.world, &table, partition, "call#").await?;
         }
+        tokens.estimate();
         Ok(tokens)
     }
 
@@ -53,6 +102,7 @@ impl Tokens {
         world: &World,
         table: &str,
         partition: Option<AttributeValue>,
+        prefix: &str,
     ) -> Result<(), Failure> {
         let Some(partition) = partition else { return Ok(()) };
         let mut start = None;
@@ -62,8 +112,9 @@ impl Tokens {
                 .dynamo
                 .query()
                 .table_name(table)
-                .key_condition_expression("org_period = :partition")
+                .key_condition_expression("org_period = :partition AND begins_with(sk, :prefix)")
                 .expression_attribute_values(":partition", partition.clone())
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
                 .consistent_read(true)
                 .set_exclusive_start_key(start)
                 .send()
@@ -78,79 +129,115 @@ impl Tokens {
     }
 
     fn add(&mut self, row: &Item) {
-        // The total names no model.
-        let Some(model) = row.get("model").and_then(|model| model.as_s().ok()) else {
+        let key = text(row, "sk");
+        if key.starts_with(LOST) {
+            self.lost.insert(key.to_owned(), (row.clone(), Sum::default()));
             return;
-        };
-        let used = self.0.entry(model.clone()).or_default();
-        let (spent, lost) = (spent(row), number(row, "lost_attempts").unwrap_or(0));
-        used.spent = used.spent.and(spent);
-        used.lost_attempts = used.lost_attempts.saturating_add(lost);
-        for _ in 0..lost {
-            used.lost = used.lost.and(spent);
         }
-        if let Some(cost) = number::<u128>(row, "cost") {
-            used.cost = Some(used.cost.unwrap_or(0).saturating_add(cost));
-            let lost_cost = cost.saturating_mul(u128::from(lost));
-            used.lost_cost = Some(used.lost_cost.unwrap_or(0).saturating_add(lost_cost));
+        let (spent, cost) = (spent(row), number(row, "cost"));
+        let used = self.models.entry(text(row, "model").to_owned()).or_default();
+        used.sum.add(spent, cost);
+        let kind = self.kinds.entry(kind(row)).or_default();
+        kind.add(spent, cost);
+        // `call#<subject>#<step>#<fence>` and `lost#<subject>#<step>`.
+        let step = key.strip_prefix("call#").and_then(|key| key.rsplit_once('#'));
+        let lost = step.and_then(|(step, _)| self.lost.get_mut(&format!("{LOST}{step}")));
+        if let Some((_, answers)) = lost {
+            answers.add(spent, cost);
+        }
+    }
+
+    /// Says what the lost attempts are taken to have used, once all answers are known.
+    fn estimate(&mut self) {
+        for (row, answers) in self.lost.values() {
+            let attempts = number(row, "attempts").unwrap_or(0);
+            let own = (answers.answers > 0).then_some(answers);
+            let by = own.or_else(|| self.kinds.get(&kind(row)));
+            let lost = &mut self.models.entry(text(row, "model").to_owned()).or_default().lost;
+            lost.attempts = lost.attempts.saturating_add(attempts);
+            let Some(by) = by else {
+                lost.unestimated = lost.unestimated.saturating_add(attempts);
+                continue;
+            };
+            let (input, output, cost) = by.of(attempts);
+            lost.input = lost.input.saturating_add(input);
+            lost.output = lost.output.saturating_add(output);
+            if let Some(cost) = cost {
+                lost.cost = Some(lost.cost.unwrap_or(0).saturating_add(cost));
+            }
         }
     }
 
     /// For programs.
     pub(super) fn to_json(&self) -> Vec<Value> {
-        let line = |(model, used): (&String, &Used)| {
+        let line = |(model, Used { sum, lost }): (&String, &Used)| {
             json!({
                 "model": model,
-                "calls": used.spent.calls,
-                "input": used.spent.input,
-                "output": used.spent.output,
-                "cache_read": used.spent.cache_read,
-                "cache_write": used.spent.cache_write,
-                "reasoning": used.spent.reasoning,
-                "dollars": used.cost.map(dollars),
+                "calls": sum.spent.calls,
+                "input": sum.spent.input,
+                "output": sum.spent.output,
+                "cache_read": sum.spent.cache_read,
+                "cache_write": sum.spent.cache_write,
+                "reasoning": sum.spent.reasoning,
+                "dollars": sum.cost.map(dollars),
                 "lost": {
-                    "attempts": used.lost_attempts,
-                    "input": used.lost.input,
-                    "output": used.lost.output,
-                    "dollars": used.lost_cost.map(dollars),
+                    "attempts": lost.attempts,
+                    "unestimated": lost.unestimated,
+                    "input": lost.input,
+                    "output": lost.output,
+                    "dollars": lost.cost.map(dollars),
                 },
             })
         };
-        self.0.iter().map(line).collect()
+        self.models.iter().map(line).collect()
     }
 
-    /// A row a model that was used.
+    /// A row a model that answered.
     pub(super) fn used(&self) -> Vec<Vec<String>> {
-        let row = |(model, used): (&String, &Used)| {
+        let has_answered = self.models.iter().filter(|(_, used)| used.sum.answers > 0);
+        let row = |(model, Used { sum, .. }): (&String, &Used)| {
             let counts = [
-                used.spent.calls,
-                used.spent.input,
-                used.spent.output,
-                used.spent.cache_read,
-                used.spent.cache_write,
+                sum.spent.calls,
+                sum.spent.input,
+                sum.spent.output,
+                sum.spent.cache_read,
+                sum.spent.cache_write,
+                sum.spent.reasoning,
             ];
             let mut row = vec![model.clone()];
             row.extend(counts.map(|count| count.to_string()));
-            row.push(used.cost.map_or_else(|| "-".to_owned(), dollars));
+            row.push(sum.cost.map_or_else(|| "-".to_owned(), dollars));
             row
         };
-        self.0.iter().map(row).collect()
+        has_answered.map(row).collect()
     }
 
     /// A row a model of which an attempt was lost.
     pub(super) fn lost(&self) -> Vec<Vec<String>> {
-        let has_lost = self.0.iter().filter(|(_, used)| used.lost_attempts > 0);
-        let row = |(model, used): (&String, &Used)| {
+        let has_lost = self.models.iter().filter(|(_, used)| used.lost.attempts > 0);
+        let row = |(model, Used { lost, .. }): (&String, &Used)| {
             vec![
                 model.clone(),
-                used.lost_attempts.to_string(),
-                used.lost.input.to_string(),
-                used.lost.output.to_string(),
-                used.lost_cost.map_or_else(|| "-".to_owned(), dollars),
+                lost.attempts.to_string(),
+                lost.unestimated.to_string(),
+                lost.input.to_string(),
+                lost.output.to_string(),
+                lost.cost.map_or_else(|| "-".to_owned(), dollars),
             ]
         };
         has_lost.map(row).collect()
     }
+}
+
+/// What a step asks for, as `extract` of `extract#<content>`.
+fn kind(row: &Item) -> String {
+    let step = text(row, "step");
+    step.split_once('#').map_or(step, |(kind, _)| kind).to_owned()
+}
+
+fn text<'r>(row: &'r Item, name: &str) -> &'r str {
+    let text = row.get(name).and_then(|value| value.as_s().ok());
+    text.map_or("", String::as_str)
 }
 
 fn number<T: std::str::FromStr>(row: &Item, name: &str) -> Option<T> {
@@ -179,29 +266,48 @@ fn dollars(cost: u128) -> String {
 mod tests {
     use super::*;
 
-    fn row(model: &str, lost: u64, cost: Option<u64>) -> Item {
-        let number = |name: &str, value: u64| (name.to_owned(), AttributeValue::N(value.to_string()));
+    fn item(sk: &str, step: &str, model: &str, numbers: &[(&str, u64)]) -> Item {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
         let mut row = Item::from([
-            ("model".to_owned(), AttributeValue::S(model.to_owned())),
-            number("input", 100),
-            number("output", 20),
-            number("calls", 1),
-            number("lost_attempts", lost),
+            ("sk".to_owned(), text(sk)),
+            ("step".to_owned(), text(step)),
+            ("model".to_owned(), text(model)),
         ]);
-        row.extend(cost.map(|cost| number("cost", cost)));
+        let number = |(name, value): &(&str, u64)| ((*name).to_owned(), AttributeValue::N(value.to_string()));
+        row.extend(numbers.iter().map(number));
         row
     }
 
-    #[test]
-    fn a_lost_attempt_is_estimated_by_the_sealed_one_and_stands_apart() {
+    fn call(step: &str, fence: u64, model: &str, input: u64, cost: Option<u64>) -> Item {
+        let mut row = item(
+            &format!("call#t#{step}#{fence}"),
+            step,
+            model,
+            &[("input", input), ("output", 20), ("calls", 1), ("reasoning", 7)],
+        );
+        row.extend(cost.map(|cost| ("cost".to_owned(), AttributeValue::N(cost.to_string()))));
+        row
+    }
+
+    fn lost(step: &str, model: &str, attempts: u64) -> Item {
+        item(&format!("lost#t#{step}"), step, model, &[("attempts", attempts)])
+    }
+
+    fn read(rows: &[Item]) -> Tokens {
         let mut tokens = Tokens::default();
-        tokens.add(&row("m", 2, Some(1_500_000_000)));
-        tokens.add(&row("m", 0, Some(500_000_000)));
-        tokens.add(&row("free", 0, None));
-        tokens.add(&Item::from([(
-            "input".to_owned(),
-            AttributeValue::N("120".to_owned()),
-        )]));
+        rows.iter().for_each(|row| tokens.add(row));
+        tokens.estimate();
+        tokens
+    }
+
+    #[test]
+    fn a_lost_attempt_is_estimated_by_the_answers_of_its_step_and_stands_apart() {
+        let tokens = read(&[
+            lost("map#1", "m", 2),
+            call("map#1", 3, "m", 100, Some(1_500_000_000)),
+            call("map#2", 1, "m", 900, Some(500_000_000)),
+            call("map#3", 1, "free", 100, None),
+        ]);
         let json = tokens.to_json();
         assert_eq!(json.len(), 2);
         assert_eq!(
@@ -210,13 +316,38 @@ mod tests {
         );
         assert_eq!(
             (&json[1]["input"], &json[1]["dollars"]),
-            (&json!(200), &json!("0.002000"))
+            (&json!(1000), &json!("0.002000"))
         );
         assert_eq!(
             json[1]["lost"],
-            json!({ "attempts": 2, "input": 200, "output": 40, "dollars": "0.003000" })
+            json!({ "attempts": 2, "unestimated": 0, "input": 200, "output": 40, "dollars": "0.003000" })
         );
-        assert_eq!(tokens.lost(), [["m", "2", "200", "40", "0.003000"]]);
+        assert_eq!(tokens.lost(), [["m", "2", "0", "200", "40", "0.003000"]]);
+        assert_eq!(
+            tokens.used()[1],
+            ["m", "2", "1000", "40", "0", "0", "14", "0.002000"],
+            "reasoning has its column"
+        );
+    }
+
+    #[test]
+    fn a_step_without_any_answer_is_estimated_by_others_of_its_kind() {
+        let tokens = read(&[
+            lost("map#1", "m", 3),
+            lost("rca", "m", 1),
+            call("map#2", 1, "m-1", 100, Some(1_000_000)),
+            call("map#3", 1, "m-1", 200, Some(3_000_000)),
+            call("extract#3", 1, "m-1", 5_000, Some(9_000_000)),
+        ]);
+        assert_eq!(
+            tokens.to_json()[0]["lost"],
+            json!({ "attempts": 4, "unestimated": 1, "input": 450, "output": 60, "dollars": "0.000006" })
+        );
+        assert_eq!(
+            tokens.used().len(),
+            1,
+            "a model that gave no answer has used nothing that is known"
+        );
     }
 
     #[test]
