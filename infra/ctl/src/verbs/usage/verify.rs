@@ -66,11 +66,18 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let period = books.period("--period", args.period.as_ref())?;
     let worlds = app.worlds;
     let tell = |progress: &str| worlds.tell(progress);
-    let audit = Audit::of(&books, &period, args, &tell).await?;
-    let flags = match args.entries_only {
-        true => None,
-        false => Some(flags::search(&books, &period).await?),
+    let counted = async {
+        match args.entries_only {
+            true => Ok(None),
+            false => flags::count(&books, &period).await.map(Some),
+        }
     };
+    let (audit, flags) = tokio::join!(Audit::of(&books, &period, args, &tell), counted);
+    let (audit, mut flags) = (audit?, flags?);
+    // More flags than entries: one has none, or a charge has landed meanwhile.
+    if flags.is_some_and(|flags| flags != audit.sum) {
+        flags = Some(flags::search(&books, &period).await?);
+    }
     let root = audit.root.map(|root| root.to_string());
     let seal = match (&root, audit.is_final) {
         (Some(root), true) => format!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use ratchet_domain::bill::{CreditFlag, Flag, Kind, Recorded, Sum};
 use ratchet_domain::ids::TicketRef;
 use ratchet_domain::period::Period;
@@ -115,26 +115,48 @@ fn charge_of(credit: &Recorded) -> CreditFlag {
     }
 }
 
+/// How many flags the ledger has of entries in that period, by reading all of it.
+///
+/// Each entry that was verified has a flag of its own, so as many flags as entries are those flags.
+pub(super) async fn count(books: &Books, period: &Period) -> Result<Sum, Failure> {
+    let mut sum = Sum::default();
+    let pages = pages(books, period)?;
+    let mut pages = std::pin::pin!(pages);
+    while let Some(flags) = pages.next().await {
+        for flag in flags? {
+            sum.add(flag.kind);
+        }
+    }
+    Ok(sum)
+}
+
 /// Every flag of the period has the entry that it names; how many there are. It reads the whole ledger, page behind page,
 /// while the entries of the pages before are asked for.
 pub(super) async fn search(books: &Arc<Books>, period: &Period) -> Result<Sum, Failure> {
-    let table = books.world.table("LEDGER_TABLE")?;
-    let place = format!("{}#{period}", books.org);
-    let pages = stream::try_unfold(Some(None), |at: Option<Option<Item>>| {
-        let (table, place) = (&table, &place);
-        async move {
-            let Some(start) = at else { return Ok(None) };
-            let (flags, end) = page(books, table, place, start).await?;
-            Ok(Some((flags, end.map(Some))))
-        }
-    });
-    let checks = pages.map(|flags: Result<Vec<Flagged>, Failure>| {
+    let checks = pages(books, period)?.map(|flags: Result<Vec<Flagged>, Failure>| {
         let books = Arc::clone(books);
         async move { have_entries(&books, &flags?).await }
     });
     beside(checks)
         .try_fold(Sum::default(), async |sum, found| Ok(sum.and(found)))
         .await
+}
+
+/// The flags of the period's entries, a page of the ledger at a time.
+fn pages(
+    books: &Books,
+    period: &Period,
+) -> Result<impl Stream<Item = Result<Vec<Flagged>, Failure>>, Failure> {
+    let table = books.world.table("LEDGER_TABLE")?;
+    let place = format!("{}#{period}", books.org);
+    Ok(stream::try_unfold(
+        (table, place, Some(None)),
+        async move |(table, place, at): (String, String, Option<Option<Item>>)| {
+            let Some(start) = at else { return Ok(None) };
+            let (flags, end) = page(books, &table, &place, start).await?;
+            Ok(Some((flags, (table, place, end.map(Some)))))
+        },
+    ))
 }
 
 /// The flags of a page of the ledger, and where the next one begins.
