@@ -162,7 +162,7 @@ impl History {
             }
             Happens::Message { bug, content, fault } => self.message(bug, content, fault).await?,
             Happens::Claimed { bug, fault } => {
-                let asked = self.asked(bug)?;
+                let asked = self.asked(bug).await?;
                 self.claims.push(Claim {
                     bug,
                     asked,
@@ -224,11 +224,7 @@ impl History {
             key_of(&life.at.ticket, step::qualify(&life.at.content)),
         );
         let row = life.ledger()?.read(&row).await?;
-        let flag = life
-            .ledger()?
-            .sealed(&key_of(&life.at.ticket, step::BILL))
-            .await?;
-        let flag: Option<Flag> = flag.map(|flag| flag.result()).transpose()?;
+        let flag = flag_of(&life).await?;
         let own = flag.filter(|flag| flag.content == life.at.content);
         drop(life);
         let waits = row
@@ -263,13 +259,15 @@ impl History {
         self.reached.replies_lost += u32::from(met && !died);
     }
 
-    fn asked(&self, bug: u8) -> Result<CreditAsked> {
+    async fn asked(&self, bug: u8) -> Result<CreditAsked> {
+        let life = self.life(bug, 0)?;
+        let charge = flag_of(&life).await?.map(|flag| flag.hash);
         Ok(CreditAsked {
-            ticket: self.life(bug, 0)?.at.ticket,
+            ticket: life.at.ticket,
             source: Source::Operator,
             by: "ana".to_owned(),
             note: self.claims.len().to_string(),
-            charge: None,
+            charge,
             asked_at_ms: self.bench.world.now_ms(),
         })
     }
@@ -280,8 +278,7 @@ impl History {
         let fault = fault.filter(|_| claim.faults < FAULTS_MAX);
         let (bug, asked, known) = (claim.bug, claim.asked.clone(), claim.verdict);
         let life = self.life(bug, 0)?;
-        let flag = life.ledger()?.sealed(&key_of(&asked.ticket, step::BILL)).await?;
-        let flag: Option<Flag> = flag.map(|flag| flag.result()).transpose()?;
+        let flag = flag_of(&life).await?;
         let (met, outcome) = self.faults.during(fault, judged(&life, &asked)).await;
         let died = met && outcome.is_err();
         let key = key_of(&asked.ticket, step::credit_claim(&asked.id()));
@@ -370,6 +367,15 @@ impl History {
             .map(|claim| claim.asked.ticket.bug().to_string())
             .collect()
     }
+}
+
+/// The bug's billable flag.
+async fn flag_of(life: &Life<'_>) -> Result<Option<Flag>> {
+    let flag = life
+        .ledger()?
+        .sealed(&key_of(&life.at.ticket, step::BILL))
+        .await?;
+    Ok(flag.map(|flag| flag.result()).transpose()?)
 }
 
 /// Runs a claim through `qualify`, as its message does.

@@ -100,6 +100,9 @@ async fn another_period_or_org_is_empty_and_an_unknown_org_needs_a_period() -> R
             );
         }
     }
+    let verify = ["usage", "verify", "--org", "globex", "--period", "2026-02"];
+    let nobody = bench.run(&verify).await?;
+    assert_eq!(nobody.exit, Exit::NotFound, "{}", nobody.stdout);
     for (option, value) in [("--from", "2026-03"), ("--since", "2026-02=0,2026-03=0")] {
         let answer = bench
             .run(&["usage", "export", "--org", "acme", option, value])

@@ -59,7 +59,8 @@ pub struct Args {
 /// `--entries-only`.
 ///
 /// # Errors
-/// [`Failure::Differs`] with the first difference; [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
+/// [`Failure::Differs`] with the first difference; [`Failure::NotFound`] for an org that nobody knows;
+/// [`Failure::Invalid`] for a period in the future; [`Failure::Aws`].
 pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let world = app.worlds.open().await?;
     let books = Arc::new(Books::open(&world, &args.org).await?);
@@ -77,6 +78,12 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     // More flags than entries: one has none, or a charge has landed meanwhile.
     if flags.is_some_and(|flags| flags != audit.sum) {
         flags = Some(flags::search(&books, &period).await?);
+    }
+    if books.settings.is_none() && audit.sum.entries() == 0 && audit.batches == 0 {
+        return Err(Failure::NotFound(format!(
+            "org has no settings, and nothing is billed to it in {period} org=`{}`",
+            args.org
+        )));
     }
     let root = audit.root.map(|root| root.to_string());
     let seal = match (&root, audit.is_final) {
