@@ -8,6 +8,7 @@ mod reading;
 
 use std::sync::Arc;
 
+use ratchet_domain::bill::Sum;
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::merkle::Hash;
 use ratchet_domain::period::Period;
@@ -67,24 +68,26 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
     let period = books.period("--period", args.period.as_ref())?;
     let worlds = app.worlds;
     let tell = |progress: &str| worlds.tell(progress);
-    let counted = async {
-        match args.entries_only {
-            true => Ok(None),
-            false => flags::count(&books, &period).await.map(Some),
-        }
+    let audit = Audit::of(&books, &period, args, &tell).await?;
+    let flags = match args.entries_only {
+        true => None,
+        // Behind the entries, so that each of those has its flag by now: as many flags as entries are those flags.
+        false => match flags::count(&books, &period).await? {
+            flags if flags == audit.sum => Some(flags),
+            _ => Some(flags::search(&books, &period).await?),
+        },
     };
-    let (audit, flags) = tokio::join!(Audit::of(&books, &period, args, &tell), counted);
-    let (audit, mut flags) = (audit?, flags?);
-    // More flags than entries: one has none, or a charge has landed meanwhile.
-    if flags.is_some_and(|flags| flags != audit.sum) {
-        flags = Some(flags::search(&books, &period).await?);
-    }
     if books.settings.is_none() && audit.sum.entries() == 0 && audit.batches == 0 {
         return Err(Failure::NotFound(format!(
             "org has no settings, and nothing is billed to it in {period} org=`{}`",
             args.org
         )));
     }
+    Ok(report(&args.org, &period, &audit, flags))
+}
+
+/// What was verified, for people and for programs.
+fn report(org: &OrgId, period: &Period, audit: &Audit, flags: Option<Sum>) -> Report {
     let root = audit.root.map(|root| root.to_string());
     let seal = match (&root, audit.is_final) {
         (Some(root), true) => format!(
@@ -114,16 +117,15 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "{landed} entries landed while the others were read; run it again for them"
         )],
     };
-    Ok(Report {
+    Report {
         text: format!(
             "{org} in {period}: verified\n  entries  {entries}, each with the hash of its fields, in its own place\n  \
              total    {sum}, the fold of the entries\n  flags    each entry has its flag on the ledger\n  ledger   {searched}\n  seal     {seal}",
-            org = args.org,
             entries = audit.sum.entries(),
             sum = audit.sum,
         ),
         json: json!({
-            "org": args.org,
+            "org": org,
             "period": period,
             "verified": true,
             "entries": audit.sum.entries(),
@@ -139,5 +141,5 @@ pub async fn run(app: &mut App<'_>, args: &Args) -> Result<Report, Failure> {
             "credit_flags": flags.map(|flags| flags.credits),
         }),
         notes: landed,
-    })
+    }
 }

@@ -116,8 +116,6 @@ fn charge_of(credit: &Recorded) -> CreditFlag {
 }
 
 /// How many flags the ledger has of entries in that period, by reading all of it.
-///
-/// Each entry that was verified has a flag of its own, so as many flags as entries are those flags.
 pub(super) async fn count(books: &Books, period: &Period) -> Result<Sum, Failure> {
     let mut sum = Sum::default();
     let pages = pages(books, period)?;
