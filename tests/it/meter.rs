@@ -138,6 +138,19 @@ fn a_thousand_charges_a_second_fit_into_the_parts_of_one_org() -> Result<()> {
     Ok(())
 }
 
+/// What all tables of a region give an account in a second, in read units of an on-demand table, unless it asks for more, and
+/// what one partition gives. Source: DynamoDB's quotas.
+const READS_A_TABLE: u64 = 40_000;
+const READS_A_PARTITION: u64 = 3000;
+
+#[test]
+fn what_a_cap_reads_for_a_thousand_charges_a_second_is_given() {
+    // Each charge reads the total of every part as of a moment ago, which is half a unit.
+    const HALVES_OF_A_PART: u64 = CHARGES_A_SECOND;
+    const { assert!(HALVES_OF_A_PART < 2 * READS_A_PARTITION) };
+    const { assert!(HALVES_OF_A_PART * SPREAD_MAX < 2 * READS_A_TABLE) };
+}
+
 /// Model calls of a bug: extraction, mapping, patch, root cause. Each counts its tokens in the part of the bug's charge.
 const CALLS_A_BUG: u64 = 4;
 

@@ -24,6 +24,7 @@ use ratchet_guard::store::{Item, StoreError};
 use ratchet_guard::{Claim, Companion, Park, StageError};
 use serde::{Deserialize, Serialize};
 
+use crate::usage::batch_get::Fresh;
 use crate::usage::{Usage, number};
 
 /// What a step spent on a model, summed over the calls of one attempt.
@@ -228,7 +229,7 @@ impl Budget {
     async fn spent(&self, org: &OrgId, period: &Period) -> Result<u64, StageError> {
         let parts = self
             .usage
-            .total_rows(|part| TokenMeter::partition(org, period, part));
+            .total_rows(|part| TokenMeter::partition(org, period, part), Fresh::Lately);
         let rows = parts.await?;
         let billed = ["input", "output", "cache_read", "cache_write"];
         let counts = rows.iter().flat_map(|row| billed.map(|name| number(row, name)));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
+use batch_get::Fresh;
 use ratchet_domain::bill::{self, Entry, Field, Recorded, SPREAD_MAX, Sum};
 use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::Period;
@@ -118,7 +119,8 @@ impl Usage {
     /// # Errors
     /// [`UsageError`].
     pub async fn totals(&self, org: &OrgId, period: &Period) -> Result<Vec<(String, Sum)>, UsageError> {
-        let rows = self.total_rows(|part| bill::partition(org, period, part)).await?;
+        let partition = |part| bill::partition(org, period, part);
+        let rows = self.in_parts(partition, bill::TOTAL, Fresh::Now).await?;
         let found = rows.iter().filter_map(|row| {
             let partition = text(row, "org_period")?;
             Some((partition.to_owned(), sum_of(row)))
@@ -132,16 +134,22 @@ impl Usage {
         Ok(found)
     }
 
-    /// How many bugs each part of a period has charged, by its number. One read.
+    /// How many bugs each part of a period had charged a moment ago, by its number. One read.
+    ///
+    /// A moment ago is enough for [`bill::limit_of`]: a charge that a limit lets through moves no other limit, and a
+    /// transaction holds its own part's count against its limit.
     ///
     /// # Errors
     /// [`UsageError`].
     pub async fn counted(&self, org: &OrgId, period: &Period) -> Result<Vec<u64>, UsageError> {
-        let totals = self.totals(org, period).await?;
+        let partition = |part| bill::partition(org, period, part);
+        let rows = self.in_parts(partition, bill::TOTAL, Fresh::Lately).await?;
         let part = |part| {
-            let partition = bill::partition(org, period, part);
-            let total = totals.iter().find(|(other, _)| *other == partition);
-            total.map_or(0, |(_, sum)| sum.mapped_bugs)
+            let partition = partition(part);
+            let row = rows
+                .iter()
+                .find(|row| text(row, "org_period") == Some(&partition));
+            row.map_or(0, |row| sum_of(row).mapped_bugs)
         };
         Ok((0..SPREAD_MAX).map(part).collect())
     }
@@ -150,12 +158,21 @@ impl Usage {
     ///
     /// # Errors
     /// [`UsageError`].
-    pub async fn total_rows(&self, partition: impl Fn(u64) -> String) -> Result<Vec<Item>, UsageError> {
-        self.in_parts(partition, bill::TOTAL).await
+    pub async fn total_rows(
+        &self,
+        partition: impl Fn(u64) -> String,
+        fresh: Fresh,
+    ) -> Result<Vec<Item>, UsageError> {
+        self.in_parts(partition, bill::TOTAL, fresh).await
     }
 
     /// The rows of that sort key in every part, whether or not the part has a total. One read.
-    async fn in_parts(&self, partition: impl Fn(u64) -> String, key: &str) -> Result<Vec<Item>, UsageError> {
+    async fn in_parts(
+        &self,
+        partition: impl Fn(u64) -> String,
+        key: &str,
+        fresh: Fresh,
+    ) -> Result<Vec<Item>, UsageError> {
         let key = |part| {
             Item::from([
                 ("org_period".to_owned(), AttributeValue::S(partition(part))),
@@ -163,7 +180,7 @@ impl Usage {
             ])
         };
         let keys: Vec<Item> = (0..SPREAD_MAX).map(key).collect();
-        batch_get::rows(&self.client, &self.table, &keys, &[]).await
+        batch_get::rows(&self.client, &self.table, &keys, &[], fresh).await
     }
 
     /// A page of a partition's entries whose keys are in the slice.
@@ -227,7 +244,7 @@ impl Usage {
         key: &str,
     ) -> Result<Option<Recorded>, UsageError> {
         let found = self
-            .in_parts(|part| bill::partition(org, period, part), key)
+            .in_parts(|part| bill::partition(org, period, part), key, Fresh::Now)
             .await?;
         let found = found.into_iter().map(recorded);
         Ok(found.min_by(|a, b| a.partition.cmp(&b.partition)))

@@ -1,5 +1,7 @@
 //! Charges by the hundred, charges that are refused, and the month that a charge falls into.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -10,11 +12,12 @@ use ratchet_domain::step;
 use ratchet_guard::{Record, State};
 use ratchet_runtime::stage::key_of;
 use ratchet_runtime::usage::sum;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, acme};
 use crate::bills::{DAY_MS, month, org, seal, usage, verify_in};
 use crate::life::Life;
+use crate::line::Line;
 
 /// Charges of one second, and how many are under way at once.
 const CHARGES: usize = 1000;
@@ -162,5 +165,36 @@ async fn a_bug_that_waits_at_its_cap_is_charged_once_in_the_month_that_lets_it_t
         .json(&["usage", "show", "--org", "acme", "--period", "2026-02"])
         .await?;
     assert_eq!(february["total"], json!({ "mapped_bugs": 1 }));
+    Ok(())
+}
+
+/// A thousand charges a second would ask for 64,000 units otherwise.
+#[tokio::test]
+async fn a_cap_reads_each_part_once_a_charge_as_of_a_moment_ago() -> Result<()> {
+    let mut bench = Bench::new().await?;
+    let (store, seen) = (bench.store.clone(), Arc::new(Mutex::new(Vec::new())));
+    let heard = Arc::clone(&seen);
+    let line = Line::to(move |target, body| {
+        if target.ends_with("BatchGetItem") {
+            let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(asked["RequestItems"]["usage"].clone());
+        }
+        Some(store.answer(target, body))
+    });
+    let config = bench.store.config().http_client(line.client()).build();
+    bench.world.deployment.dynamo = aws_sdk_dynamodb::Client::from_conf(config);
+    let mut settings = acme();
+    settings["billing"] = json!({ "mapped_bug_cap": 5, "partitions": 64 });
+    bench.put(&settings).await?;
+    Life::of(&bench, "1")?.billed().await?;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let [asked] = seen.as_slice() else {
+        anyhow::bail!("{seen:?}");
+    };
+    assert_eq!(asked["Keys"].as_array().map(Vec::len), Some(64));
+    assert_eq!(asked["ConsistentRead"], false);
     Ok(())
 }

@@ -16,6 +16,15 @@ const CALLS_AT_ONCE: usize = 8;
 /// How often keys that the store did not get to are asked for again, before it counts as not answering.
 const UNPROCESSED_ROUNDS_MAX: usize = 10;
 
+/// How fresh an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fresh {
+    /// As of now.
+    Now,
+    /// As of a moment ago, for half of the read units.
+    Lately,
+}
+
 /// The rows of these keys that there are, in no order, with these attributes; with every one where none is named. No key
 /// may be given twice.
 ///
@@ -26,10 +35,11 @@ pub async fn rows(
     table: &str,
     keys: &[Item],
     attributes: &[&str],
+    fresh: Fresh,
 ) -> Result<Vec<Item>, UsageError> {
     let calls: Vec<_> = keys
         .chunks(KEYS_MAX)
-        .map(|keys| call(client, table, keys, attributes))
+        .map(|keys| call(client, table, keys, attributes, fresh))
         .collect();
     let answers: Vec<Vec<Item>> = stream::iter(calls).buffered(CALLS_AT_ONCE).try_collect().await?;
     Ok(answers.into_iter().flatten().collect())
@@ -41,6 +51,7 @@ async fn call(
     table: &str,
     keys: &[Item],
     attributes: &[&str],
+    fresh: Fresh,
 ) -> Result<Vec<Item>, UsageError> {
     // Any name may be one of the store's own words.
     let names: Vec<String> = (0..attributes.len()).map(|at| format!("#a{at}")).collect();
@@ -51,7 +62,7 @@ async fn call(
     for _ in 0..UNPROCESSED_ROUNDS_MAX {
         let mut wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys))
-            .consistent_read(true);
+            .consistent_read(fresh == Fresh::Now);
         if !names.is_empty() {
             wanted = wanted
                 .projection_expression(names.join(", "))

@@ -7,7 +7,8 @@ use ratchet_domain::ids::OrgId;
 use ratchet_domain::period::{Period, Zone};
 use ratchet_domain::settings::{Problem, Settings};
 use ratchet_guard::store::Item;
-use ratchet_runtime::usage::{Usage, UsageError, batch_get};
+use ratchet_runtime::usage::batch_get::{self, Fresh};
+use ratchet_runtime::usage::{Usage, UsageError};
 
 use crate::failure::Failure;
 use crate::world::World;
@@ -113,7 +114,7 @@ pub(super) async fn rows(
     keys: &[Item],
     attributes: &[&str],
 ) -> Result<Vec<Item>, Failure> {
-    let found = batch_get::rows(&world.deployment.dynamo, table, keys, attributes).await?;
+    let found = batch_get::rows(&world.deployment.dynamo, table, keys, attributes, Fresh::Now).await?;
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ratchet_domain::period::Period;
 use ratchet_guard::store::Item;
 use ratchet_runtime::tokens::{Spent, TokenMeter};
+use ratchet_runtime::usage::batch_get::Fresh;
 use serde_json::{Value, json};
 
 use super::super::books::Books;
@@ -87,7 +88,7 @@ impl Tokens {
         lost.await?;
         let totals = books
             .usage
-            .total_rows(|part| TokenMeter::partition(&books.org, period, part))
+            .total_rows(|part| TokenMeter::partition(&books.org, period, part), Fresh::Now)
             .await?;
         for total in totals {
             let partition = total.get("org_period").cloned();
