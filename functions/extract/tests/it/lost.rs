@@ -8,18 +8,9 @@ use ratchet_guard::{Record, State};
 use serde_json::json;
 
 use crate::books::{Books, is_answer, number, text};
+use crate::token_cap::hour;
 
 const TICKET: u64 = 5101;
-
-/// Lets what is due go on, for an hour.
-async fn hour(stand: &Stand) -> Result<()> {
-    for _ in 0..4 {
-        stand.clock.advance(15 * MINUTE_MS);
-        stand.tick().await?;
-        stand.drain().await?;
-    }
-    Ok(())
-}
 
 /// A ticket whose first answer cannot be used, and whose repair goes so.
 async fn unrepaired(repair: Spoil) -> Result<Stand> {

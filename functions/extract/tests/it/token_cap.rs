@@ -35,8 +35,8 @@ async fn waiting(stand: &Stand) -> Result<Record> {
     Ok(record)
 }
 
-/// An hour of sweeps.
-async fn hour(stand: &Stand) -> Result<()> {
+/// Lets what is due go on, for an hour of sweeps.
+pub(crate) async fn hour(stand: &Stand) -> Result<()> {
     for _ in 0..4 {
         stand.clock.advance(15 * MINUTE_MS);
         stand.tick().await?;

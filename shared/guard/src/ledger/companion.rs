@@ -31,7 +31,8 @@ impl Companion {
             .map_err(|error| unbuilt(&error))
     }
 
-    /// An item, whatever stands there: for what nobody but the holder of this claim knows, and knows better each time.
+    /// An item, whatever stands there: for what nobody but the holder of this claim knows, and knows better each time. It
+    /// is not written without a condition: it lands with the claim's own row or not at all, and that holds the fence.
     ///
     /// # Errors
     /// [`StoreError`] when the item cannot be built.
